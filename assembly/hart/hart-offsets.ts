@@ -1,0 +1,28 @@
+// Where the fields of a Hart lie, for the host. Exported as globals; the TypeScript side is generated from them.
+
+import { Hart } from "./hart";
+
+export const HART_X: usize = (offsetof<Hart>() + 63) & ~63;
+export const HART_F: usize = HART_X + 33 * 8 + 56;
+export const HART_PMPADDR: usize = HART_F + 32 * 8;
+export const HART_PMPCFG: usize = HART_PMPADDR + 16 * 8;
+export const HART_SIZE: usize = HART_PMPCFG + 16;
+
+export const HART_PC: usize = offsetof<Hart>("pc");
+export const HART_PRIVILEGE: usize = offsetof<Hart>("privilege");
+export const HART_WAITING: usize = offsetof<Hart>("waiting");
+export const HART_MSTATUS: usize = offsetof<Hart>("mstatus");
+export const HART_MIE: usize = offsetof<Hart>("mie");
+export const HART_MIP: usize = offsetof<Hart>("mip");
+export const HART_MCAUSE: usize = offsetof<Hart>("mcause");
+export const HART_MEPC: usize = offsetof<Hart>("mepc");
+export const HART_MTVAL: usize = offsetof<Hart>("mtval");
+export const HART_SCAUSE: usize = offsetof<Hart>("scause");
+export const HART_SEPC: usize = offsetof<Hart>("sepc");
+export const HART_STVAL: usize = offsetof<Hart>("stval");
+export const HART_SATP: usize = offsetof<Hart>("satp");
+export const HART_FRM: usize = offsetof<Hart>("frm");
+export const HART_FFLAGS: usize = offsetof<Hart>("fflags");
+export const HART_TRAPS: usize = offsetof<Hart>("traps");
+export const HART_RESET_TYPE: usize = offsetof<Hart>("resetType");
+export const HART_RESET_REASON: usize = offsetof<Hart>("resetReason");

@@ -1,0 +1,22 @@
+// Everything the machine asks of its host, and nothing else. asc places these in the import module "env".
+// Calls are synchronous and happen on the vkernel's own thread, in the middle of a guest instruction.
+
+/** Reads `size` (1, 2 or 4) bytes of a device register at guest-physical `gpa`. Eight-byte accesses come as two. */
+// @ts-expect-error asc turns a bodyless declaration into an import
+@external("env", "mmioLoad")
+export declare function mmioLoad(gpa: u32, size: u32): u32;
+
+/** Writes `size` (1, 2 or 4) bytes of a device register. */
+// @ts-expect-error see above
+@external("env", "mmioStore")
+export declare function mmioStore(gpa: u32, size: u32, value: u32): void;
+
+/** SBI debug console output: `length` bytes at linear-memory offset `address`. */
+// @ts-expect-error see above
+@external("env", "consoleWrite")
+export declare function consoleWrite(address: u32, length: u32): void;
+
+/** SBI debug console input: fills at most `length` bytes, answers how many. */
+// @ts-expect-error see above
+@external("env", "consoleRead")
+export declare function consoleRead(address: u32, length: u32): u32;

@@ -1,0 +1,85 @@
+// What the host may call. Exports only.
+
+import { CodeCache } from "./hart/code-cache";
+import { Counters } from "./hart/counters";
+import { Csrs } from "./hart/csr";
+import { Hart, Harts } from "./hart/hart";
+import { Slice } from "./hart/slice";
+import { DIRTY_BITMAP, MAX_HARTS, PAGE_SHIFT } from "./layout";
+import { Ram } from "./mmu/ram";
+import { Tlb } from "./mmu/tlb";
+import { Interrupt, Ip } from "./shared/privileged";
+import { RunExit } from "./shared/run-exit";
+
+export * from "./hart/hart-offsets";
+export * from "./layout";
+export * from "./virtio/exports";
+
+/** Sets a zeroed memory up for `ramBytes` of guest RAM. Once. */
+export function init(ramBytes: u32): void {
+  Ram.size = ramBytes;
+  CodeCache.init();
+  for (let i: u32 = 0; i < MAX_HARTS; i++) Harts.at(i).index = i;
+}
+
+/** The Hart at `index`, as an address. */
+export function hart(index: u32): Hart {
+  return Harts.at(index);
+}
+
+/** Power-on state, then `pc` in `privilege` with a0 and a1; `sbi` = 1 has the built-in SBI answer ecalls from S mode. */
+export function resetHart(hart: Hart, pc: u64, privilege: u32, a0: u64, a1: u64, sbi: u32): void {
+  Slice.reset(hart, pc, privilege, a0, a1, sbi);
+}
+
+/** Runs at most `instructions` counted instructions. */
+export function run(hart: Hart, instructions: u32): RunExit {
+  return Slice.run(hart, instructions);
+}
+
+/** From inside a device access: `run` comes back right behind the current instruction. */
+export function requestStop(hart: Hart): void {
+  hart.stopRequested = 1;
+}
+
+/** Counted instructions so far. */
+export function icount(hart: Hart): u64 {
+  return Counters.icount(hart);
+}
+
+/** Guest time in ticks of the timebase. */
+export function time(hart: Hart): u64 {
+  return Counters.time(hart);
+}
+
+/** Between slices: guest time is `time` now, and advances `rate` / 2^32 ticks an instruction. */
+export function setClock(hart: Hart, time: u64, rate: u32): void {
+  Counters.anchor(hart, time, rate);
+  Counters.updateTimers(hart);
+}
+
+/** The tick at which the next timer fires that has not yet, or 2^64 - 1. */
+export function nextTimer(hart: Hart): u64 {
+  return Counters.deadline(hart);
+}
+
+/** Drives the external interrupt wires: `cause` 9 (SEI) or 11 (MEI). */
+export function setInterrupt(hart: Hart, cause: u32, level: u32): void {
+  if (cause == Interrupt.SEI) {
+    Csrs.setSeipWire(hart, level);
+  } else if (cause == Interrupt.MEI) {
+    if (level) hart.mip |= Ip.MEIP;
+    else hart.mip &= ~(<u64>Ip.MEIP);
+  }
+}
+
+/** The host or a device wrote [gpa, gpa + length) of RAM. What is not RAM is ignored. */
+export function ramWritten(gpa: u64, length: u32): void {
+  if (Ram.contains(gpa, length)) Ram.wrote(gpa, length);
+}
+
+/** Starts a new round of dirty tracking: clears the bitmap, and has the next store to each page set its bit again. */
+export function clearDirty(): void {
+  memory.fill(DIRTY_BITMAP, 0, Ram.size >> (PAGE_SHIFT + 3));
+  for (let i: u32 = 0; i < MAX_HARTS; i++) Tlb.removeAllStores(Harts.at(i));
+}

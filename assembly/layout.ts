@@ -1,0 +1,47 @@
+/*
+ * The linear memory of a vkernel. Written here once; the TypeScript side is generated from the exports.
+ *
+ *   0x0000_0400  data of the module itself (asc --memoryBase)
+ *   0x0001_0000  Hart[MAX_HARTS]                HART_STRIDE apart
+ *   0x0002_0000  Machine: RAM size, code cache cursors
+ *   0x0010_0000  TLB contexts                   MAX_HARTS * TLB_CONTEXTS * TLB_CONTEXT_SIZE
+ *   0x0080_0000  dirty bitmap                   one bit a RAM page: written since last cleared
+ *   0x0082_0000  writable bitmap                one bit a RAM page: some store TLB may hold it
+ *   0x0088_0000  code page index                one u32 a RAM page: its CodePage, or 0
+ *   0x0100_0000  virtqueues and their requests
+ *   0x0200_0000  CodePage[]                     one for each RAM page that code ran from
+ *   0x0400_0000  predecoded operations          bump-allocated, dropped as a whole when full
+ *   0x0800_0000  guest RAM                      guest-physical 0x8000_0000
+ */
+
+export const MAX_HARTS: u32 = 4;
+export const HART_BASE: usize = 0x0001_0000;
+export const HART_STRIDE: usize = 0x2000;
+
+export const MACHINE_BASE: usize = 0x0002_0000;
+
+export const TLB_BASE: usize = 0x0010_0000;
+export const TLB_CONTEXTS: u32 = 32;
+export const TLB_CONTEXT_SIZE: usize = 0xa000;
+
+export const DIRTY_BITMAP: usize = 0x0080_0000;
+export const WRITABLE_BITMAP: usize = 0x0082_0000;
+export const CODE_PAGE_INDEX: usize = 0x0088_0000;
+
+export const VIRTQ_BASE: usize = 0x0100_0000;
+export const VIRTQ_END: usize = 0x0200_0000;
+
+export const CODE_PAGES: usize = 0x0200_0000;
+export const CODE_PAGES_END: usize = 0x0400_0000;
+export const OPS_BASE: usize = 0x0400_0000;
+export const OPS_END: usize = 0x0800_0000;
+
+export const RAM_OFFSET: usize = 0x0800_0000;
+export const RAM_BASE: u64 = 0x8000_0000;
+/** RAM has to fit a 32-bit linear memory behind RAM_OFFSET. */
+export const RAM_MAX: u32 = 0xe000_0000;
+
+export const PAGE_SHIFT: u32 = 12;
+export const PAGE_SIZE: u32 = 1 << PAGE_SHIFT;
+export const PAGE_OFFSET_MASK: u64 = 0xfff;
+export const PAGE_MASK: u64 = ~PAGE_OFFSET_MASK;
