@@ -8,6 +8,7 @@ import { Slice } from "./hart/slice";
 import { DIRTY_BITMAP, MAX_HARTS, PAGE_SHIFT } from "./layout";
 import { Ram } from "./mmu/ram";
 import { Tlb } from "./mmu/tlb";
+import { Walk } from "./mmu/walk";
 import { Interrupt, Ip } from "./shared/privileged";
 import { RunExit } from "./shared/run-exit";
 
@@ -76,6 +77,18 @@ export function setInterrupt(hart: Hart, cause: u32, level: u32): void {
 /** The host or a device wrote [gpa, gpa + length) of RAM. What is not RAM is ignored. */
 export function ramWritten(gpa: u64, length: u32): void {
   if (Ram.contains(gpa, length)) Ram.wrote(gpa, length);
+}
+
+/**
+ * Translates `va` through the page table of satp for an access (0 load, 1 store, 2 fetch) in privilege 0 (U) or 1 (S), setting A and D as
+ * the hart itself would. Answers 0 (then `walkedGpa` is the address), 1 for a page fault, 2 for an access fault.
+ */
+export function walk(hart: Hart, va: u64, access: u32, privilege: u32): u32 {
+  return Walk.run(hart, va, access, privilege);
+}
+
+export function walkedGpa(): u64 {
+  return Walk.gpa;
 }
 
 /** Starts a new round of dirty tracking: clears the bitmap, and has the next store to each page set its bit again. */

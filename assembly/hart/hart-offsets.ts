@@ -6,7 +6,9 @@ export const HART_X: usize = (offsetof<Hart>() + 63) & ~63;
 export const HART_F: usize = HART_X + 33 * 8 + 56;
 export const HART_PMPADDR: usize = HART_F + 32 * 8;
 export const HART_PMPCFG: usize = HART_PMPADDR + 16 * 8;
-export const HART_SIZE: usize = HART_PMPCFG + 16;
+/** u32[16]: the TLB context last used for each kind of space (Tlb.find). */
+export const HART_RECENT_CONTEXTS: usize = HART_PMPCFG + 16;
+export const HART_SIZE: usize = HART_RECENT_CONTEXTS + 16 * 4;
 
 export const HART_PC: usize = offsetof<Hart>("pc");
 export const HART_PRIVILEGE: usize = offsetof<Hart>("privilege");

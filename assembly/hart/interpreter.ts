@@ -4,10 +4,12 @@
 // entry, and a block that would go beyond the end of the slice is cut to fit. Cases that need no more than registers
 // and memory that the TLB knows are here; everything else is called, and says in `leave` how to go on.
 
+import { F32 } from "../isa/fp/f32";
 import { Op } from "../isa/generated/op";
 import { Wide } from "../isa/wide";
 import { HART_STRIDE, PAGE_MASK, PAGE_OFFSET_MASK, PAGE_SIZE } from "../layout";
 import { Tlb } from "../mmu/tlb";
+import { Mstatus } from "../shared/privileged";
 import { BLOCK_HEADER, CodeCache, OP_SIZE, PSEUDO_CROSS, PSEUDO_NEXT } from "./code-cache";
 import { Hart, Leave, Reg } from "./hart";
 import { Memory } from "./memory";
@@ -39,6 +41,16 @@ class Operand {
 
   @inline static address(hart: Hart, op: usize): u64 {
     return Operand.rs1(hart, op) + Operand.imm(op);
+  }
+
+  @inline static fpuOn(hart: Hart): bool {
+    return (hart.mstatus & Mstatus.FS) != 0;
+  }
+
+  /** Writes a floating-point register, which makes the unit's state dirty. */
+  @inline static fd(hart: Hart, op: usize, value: u64): void {
+    Reg.setF(hart, load<u16>(op, 2), value);
+    hart.mstatus |= Mstatus.FS;
   }
 
   @inline static rd(hart: Hart, op: usize, value: u64): void {
@@ -635,6 +647,58 @@ export class Interpreter {
               codePage = 0;
             }
             break;
+          }
+          case Op.FLW: {
+            const va = Operand.address(hart, op);
+            const entry = Tlb.loadEntry(context, va);
+            if (Operand.fpuOn(hart) && Tlb.loadHits(entry, va, 4)) {
+              Operand.fd(hart, op, F32.box(load<u32>(Tlb.loadAddress(entry, va))));
+              op += OP_SIZE;
+              continue;
+            }
+            leave = SlowOperation.execute(hart, code, block, op, left, page);
+            if (leave) break;
+            op += OP_SIZE;
+            continue;
+          }
+          case Op.FLD: {
+            const va = Operand.address(hart, op);
+            const entry = Tlb.loadEntry(context, va);
+            if (Operand.fpuOn(hart) && Tlb.loadHits(entry, va, 8)) {
+              Operand.fd(hart, op, load<u64>(Tlb.loadAddress(entry, va)));
+              op += OP_SIZE;
+              continue;
+            }
+            leave = SlowOperation.execute(hart, code, block, op, left, page);
+            if (leave) break;
+            op += OP_SIZE;
+            continue;
+          }
+          case Op.FSW: {
+            const va = Operand.address(hart, op);
+            const entry = Tlb.loadEntry(context, va);
+            if (Operand.fpuOn(hart) && Tlb.storeHits(entry, va, 4)) {
+              store<u32>(Tlb.storeAddress(entry, va), <u32>Reg.f(hart, load<u16>(op, 6)));
+              op += OP_SIZE;
+              continue;
+            }
+            leave = SlowOperation.execute(hart, code, block, op, left, page);
+            if (leave) break;
+            op += OP_SIZE;
+            continue;
+          }
+          case Op.FSD: {
+            const va = Operand.address(hart, op);
+            const entry = Tlb.loadEntry(context, va);
+            if (Operand.fpuOn(hart) && Tlb.storeHits(entry, va, 8)) {
+              store<u64>(Tlb.storeAddress(entry, va), Reg.f(hart, load<u16>(op, 6)));
+              op += OP_SIZE;
+              continue;
+            }
+            leave = SlowOperation.execute(hart, code, block, op, left, page);
+            if (leave) break;
+            op += OP_SIZE;
+            continue;
           }
           case Op.ILLEGAL:
             leave = SlowOperation.execute(hart, code, block, op, left, page);

@@ -15,6 +15,7 @@
 // Accesses that need a look each time (devices, pages cut by PMP regions) are never entered.
 
 import { Hart } from "../hart/hart";
+import { HART_RECENT_CONTEXTS } from "../hart/hart-offsets";
 import { PAGE_MASK, TLB_BASE, TLB_CONTEXT_SIZE, TLB_CONTEXTS } from "../layout";
 import { Mstatus, Privilege, SatpMode } from "../shared/privileged";
 
@@ -25,17 +26,17 @@ const ENTRY: usize = 16;
 const EMPTY: u8 = 0xff;
 const LEVEL_MASK: u32 = 7;
 
-/** What an address is translated under. Values are arbitrary; they only have to differ where a translation could. */
+/** What an address is translated under. (space >> 4) + (space & 3) is below 16 and different for each. */
 export const enum Space {
   /** No translation, as M mode sees memory (PMP applies differently). */
   PHYSICAL_M = 1,
   /** satp.MODE = Bare, S or U mode. */
   PHYSICAL = 2,
-  /** Translated; add SPACE_S, SPACE_SUM, SPACE_MXR. */
-  VIRTUAL = 8,
+  /** Translated; add S, SUM and MXR. */
+  VIRTUAL = 64,
   S = 16,
   SUM = 32,
-  MXR = 64,
+  MXR = 128,
 }
 
 @unmanaged
@@ -138,7 +139,23 @@ export class Tlb {
     return Tlb.find(hart, mode << 60, space);
   }
 
+  /** The context for `satp` and `space`. A change of mode mostly wants the one it had before: looked at first. */
   private static find(hart: Hart, satp: u64, space: u32): usize {
+    const slot = changetype<usize>(hart) + ((space >> 4) + (space & 3)) * 4;
+    const recent = <usize>load<u32>(slot, HART_RECENT_CONTEXTS);
+    if (recent) {
+      const header = Tlb.header(recent);
+      if (header.space == space && header.satp == satp && !header.stale) {
+        header.used = ++hart.contextClock;
+        return recent;
+      }
+    }
+    const found = Tlb.search(hart, satp, space);
+    store<u32>(slot, <u32>found, HART_RECENT_CONTEXTS);
+    return found;
+  }
+
+  private static search(hart: Hart, satp: u64, space: u32): usize {
     const first = Tlb.first(hart);
     let oldest = first;
     let oldestUse: u32 = u32.MAX_VALUE;
