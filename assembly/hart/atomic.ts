@@ -1,13 +1,12 @@
 // Zaamo and Zalrsc. With one writer to memory the plain forms are atomic; the hart's reservation is one doubleword.
 
 import { Op } from "../isa/generated/op";
-import { Access } from "../mmu/access";
 import { RAM_BASE, RAM_OFFSET } from "../layout";
+import { Access } from "../mmu/access";
 import { Cause } from "../shared/privileged";
 import { Hart, Leave, Reg } from "./hart";
 import { Memory } from "./memory";
 
-// biome-ignore lint/complexity/noStaticOnlyClass: asc inlines static methods, and only those parse everywhere
 export class Atomic {
   static execute(hart: Hart, code: i32, op: usize): void {
     const va = Reg.x(hart, load<u16>(op, 4));
@@ -57,14 +56,30 @@ export class Atomic {
     const operand = <i32>Reg.x(hart, load<u16>(op, 6));
     let value = operand;
     switch (code) {
-      case Op.AMOADD_W: value = old + operand; break;
-      case Op.AMOXOR_W: value = old ^ operand; break;
-      case Op.AMOAND_W: value = old & operand; break;
-      case Op.AMOOR_W: value = old | operand; break;
-      case Op.AMOMIN_W: value = min(old, operand); break;
-      case Op.AMOMAX_W: value = max(old, operand); break;
-      case Op.AMOMINU_W: value = <i32>min(<u32>old, <u32>operand); break;
-      case Op.AMOMAXU_W: value = <i32>max(<u32>old, <u32>operand); break;
+      case Op.AMOADD_W:
+        value = old + operand;
+        break;
+      case Op.AMOXOR_W:
+        value = old ^ operand;
+        break;
+      case Op.AMOAND_W:
+        value = old & operand;
+        break;
+      case Op.AMOOR_W:
+        value = old | operand;
+        break;
+      case Op.AMOMIN_W:
+        value = min(old, operand);
+        break;
+      case Op.AMOMAX_W:
+        value = max(old, operand);
+        break;
+      case Op.AMOMINU_W:
+        value = <i32>min(<u32>old, <u32>operand);
+        break;
+      case Op.AMOMAXU_W:
+        value = <i32>max(<u32>old, <u32>operand);
+        break;
     }
     store<i32>(address, value);
     Reg.setX(hart, load<u16>(op, 2), <u64>(<i64>old));
@@ -75,14 +90,30 @@ export class Atomic {
     const operand = Reg.x(hart, load<u16>(op, 6));
     let value = operand;
     switch (code) {
-      case Op.AMOADD_D: value = old + operand; break;
-      case Op.AMOXOR_D: value = old ^ operand; break;
-      case Op.AMOAND_D: value = old & operand; break;
-      case Op.AMOOR_D: value = old | operand; break;
-      case Op.AMOMIN_D: value = <u64>min(<i64>old, <i64>operand); break;
-      case Op.AMOMAX_D: value = <u64>max(<i64>old, <i64>operand); break;
-      case Op.AMOMINU_D: value = min(old, operand); break;
-      case Op.AMOMAXU_D: value = max(old, operand); break;
+      case Op.AMOADD_D:
+        value = old + operand;
+        break;
+      case Op.AMOXOR_D:
+        value = old ^ operand;
+        break;
+      case Op.AMOAND_D:
+        value = old & operand;
+        break;
+      case Op.AMOOR_D:
+        value = old | operand;
+        break;
+      case Op.AMOMIN_D:
+        value = <u64>min(<i64>old, <i64>operand);
+        break;
+      case Op.AMOMAX_D:
+        value = <u64>max(<i64>old, <i64>operand);
+        break;
+      case Op.AMOMINU_D:
+        value = min(old, operand);
+        break;
+      case Op.AMOMAXU_D:
+        value = max(old, operand);
+        break;
     }
     store<u64>(address, value);
     Reg.setX(hart, load<u16>(op, 2), old);

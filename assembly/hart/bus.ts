@@ -8,7 +8,6 @@ import { Clint } from "./clint";
 import { Hart, Leave } from "./hart";
 import { Memory } from "./memory";
 
-// biome-ignore lint/complexity/noStaticOnlyClass: asc inlines static methods, and only those parse everywhere
 export class Bus {
   /** Loads from the device register at `hart.busGpa`, which `va` was translated to. */
   static load(hart: Hart, va: u64, size: u32): u64 {
@@ -22,7 +21,7 @@ export class Bus {
     let value: u64;
     if (size == 8) {
       const low = mmioLoad(at, 4);
-      value = <u64>low | (<u64>mmioLoad(at + 4, 4) << 32);
+      value = <u64>low | ((<u64>mmioLoad(at + 4, 4)) << 32);
     } else {
       value = mmioLoad(at, size);
     }

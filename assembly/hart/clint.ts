@@ -8,13 +8,12 @@ import { Hart, Harts, Leave } from "./hart";
 const MTIMECMP: u32 = 0x4000;
 const MTIME: u32 = 0xbff8;
 
-// biome-ignore lint/complexity/noStaticOnlyClass: asc inlines static methods, and only those parse everywhere
 export class Clint {
   /** Reads 1, 2, 4 or 8 naturally aligned bytes. */
   static read(hart: Hart, offset: u32, size: u32): u64 {
     const register = Clint.register(hart, offset & ~7);
     const shifted = register >> ((<u64>(offset & 7)) << 3);
-    return size == 8 ? shifted : shifted & (((<u64>1) << (<u64>size << 3)) - 1);
+    return size == 8 ? shifted : shifted & (((<u64>1) << ((<u64>size) << 3)) - 1);
   }
 
   /** Writes 4 or 8 naturally aligned bytes; narrower writes do nothing. */

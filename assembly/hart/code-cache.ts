@@ -47,7 +47,7 @@ export const OP_SIZE: usize = 16;
 /** Instructions in a block at most: bounds how much is decoded that may not run. */
 const MAX_BLOCK: u32 = 64;
 /** A block's most: header, MAX_BLOCK instructions and a Pseudo.NEXT. */
-const MAX_BLOCK_SIZE: usize = BLOCK_HEADER + ((<usize>MAX_BLOCK) + 2) * OP_SIZE;
+const MAX_BLOCK_SIZE: usize = BLOCK_HEADER + (<usize>MAX_BLOCK + 2) * OP_SIZE;
 
 /** The offset at which a 32-bit instruction reaches into the next page. */
 export const LAST_HALFWORD: u32 = PAGE_SIZE - 2;
@@ -60,7 +60,6 @@ export const PSEUDO_CROSS: i32 = OP_COUNT + 1;
 const NEXT_CODE_PAGE: usize = MACHINE_BASE + 8;
 const NEXT_OP: usize = MACHINE_BASE + 12;
 
-// biome-ignore lint/complexity/noStaticOnlyClass: asc inlines static methods, and only those parse everywhere
 export class CodeCache {
   static init(): void {
     store<u32>(NEXT_CODE_PAGE, <u32>CODE_PAGES);
@@ -100,24 +99,24 @@ export class CodeCache {
 
   /** Linear address of the page that a CodePage is of. */
   @inline static ramOf(codePage: usize): usize {
-    return RAM_OFFSET + (<usize>load<u32>(codePage, PAGE_NUMBER) << PAGE_SHIFT);
+    return RAM_OFFSET + ((<usize>load<u32>(codePage, PAGE_NUMBER)) << PAGE_SHIFT);
   }
 
   static hasCode(page: u32): bool {
-    const codePage = load<u32>(CODE_PAGE_INDEX + (<usize>page << 2));
+    const codePage = load<u32>(CODE_PAGE_INDEX + ((<usize>page) << 2));
     return codePage != 0 && load<u32>(codePage, PAGE_LIVE) != 0;
   }
 
   /** Forgets the blocks of a RAM page that is about to change. Running ones stay intact until they are left. */
   static drop(page: u32): void {
-    const codePage = <usize>load<u32>(CODE_PAGE_INDEX + (<usize>page << 2));
+    const codePage = <usize>load<u32>(CODE_PAGE_INDEX + ((<usize>page) << 2));
     memory.fill(codePage, 0, 8192);
     store<u32>(codePage, 0, PAGE_LIVE);
   }
 
   /** The CodePage of a RAM page, made when there is none. */
   static pageFor(page: u32): usize {
-    const slot = CODE_PAGE_INDEX + (<usize>page << 2);
+    const slot = CODE_PAGE_INDEX + ((<usize>page) << 2);
     const known = load<u32>(slot);
     if (known) return known;
     if (<usize>load<u32>(NEXT_CODE_PAGE) + CODE_PAGE_SIZE > CODE_PAGES_END) CodeCache.clear();
@@ -133,7 +132,7 @@ export class CodeCache {
   static clear(): void {
     const end = <usize>load<u32>(NEXT_CODE_PAGE);
     for (let codePage = CODE_PAGES; codePage < end; codePage += CODE_PAGE_SIZE) {
-      store<u32>(CODE_PAGE_INDEX + (<usize>load<u32>(codePage, PAGE_NUMBER) << 2), 0);
+      store<u32>(CODE_PAGE_INDEX + ((<usize>load<u32>(codePage, PAGE_NUMBER)) << 2), 0);
     }
     CodeCache.init();
     for (let i: u32 = 0; i < MAX_HARTS; i++) Tlb.removeFetches(Harts.at(i));

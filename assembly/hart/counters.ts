@@ -13,7 +13,6 @@ const IR: u32 = 4;
 /** No deadline within a slice. */
 export const NEVER: u64 = u64.MAX_VALUE;
 
-// biome-ignore lint/complexity/noStaticOnlyClass: asc inlines static methods, and only those parse everywhere
 export class Counters {
   /** Instructions begun before the one that is executing; exact also inside a device access. */
   static icount(hart: Hart): u64 {

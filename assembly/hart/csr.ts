@@ -10,10 +10,20 @@ import { Hart, Leave } from "./hart";
 import { MenvcfgBits } from "./menvcfg";
 
 const MSTATUS_WRITABLE: u64 =
-  Mstatus.SIE | Mstatus.MIE | Mstatus.SPIE | Mstatus.MPIE | Mstatus.SPP | Mstatus.MPP | Mstatus.FS |
-  Mstatus.MPRV | Mstatus.SUM | Mstatus.MXR | Mstatus.TVM | Mstatus.TW | Mstatus.TSR;
-const SSTATUS_WRITABLE: u64 =
-  Mstatus.SIE | Mstatus.SPIE | Mstatus.SPP | Mstatus.FS | Mstatus.SUM | Mstatus.MXR;
+  Mstatus.SIE |
+  Mstatus.MIE |
+  Mstatus.SPIE |
+  Mstatus.MPIE |
+  Mstatus.SPP |
+  Mstatus.MPP |
+  Mstatus.FS |
+  Mstatus.MPRV |
+  Mstatus.SUM |
+  Mstatus.MXR |
+  Mstatus.TVM |
+  Mstatus.TW |
+  Mstatus.TSR;
+const SSTATUS_WRITABLE: u64 = Mstatus.SIE | Mstatus.SPIE | Mstatus.SPP | Mstatus.FS | Mstatus.SUM | Mstatus.MXR;
 const SD: u64 = 1 << 63;
 /** UXL = SXL = 2: 64 bits. */
 const UXL: u64 = 2 << 32;
@@ -24,11 +34,16 @@ const MISA: u64 = (2 << 62) | 0x14112f;
 /** Exceptions that can be delegated: all that exist below M mode, but not ecall from M. */
 const MEDELEG_WRITABLE: u64 = 0xb3ff;
 const MIE_WRITABLE: u64 = Ip.ALL;
-const MENVCFG_WRITABLE: u64 = MenvcfgBits.FIOM | MenvcfgBits.CBIE | MenvcfgBits.CBCFE | MenvcfgBits.CBZE |
-  MenvcfgBits.ADUE | MenvcfgBits.PBMTE | MenvcfgBits.STCE;
+const MENVCFG_WRITABLE: u64 =
+  MenvcfgBits.FIOM |
+  MenvcfgBits.CBIE |
+  MenvcfgBits.CBCFE |
+  MenvcfgBits.CBZE |
+  MenvcfgBits.ADUE |
+  MenvcfgBits.PBMTE |
+  MenvcfgBits.STCE;
 const SENVCFG_WRITABLE: u64 = MenvcfgBits.FIOM | MenvcfgBits.CBIE | MenvcfgBits.CBCFE | MenvcfgBits.CBZE;
 
-// biome-ignore lint/complexity/noStaticOnlyClass: asc inlines static methods, and only those parse everywhere
 export class Csrs {
   /** The value of the last `read` that answered true. */
   static value: u64 = 0;
@@ -47,7 +62,7 @@ export class Csrs {
   }
 
   private static counterEnabled(hart: Hart, index: u32): bool {
-    const bit = <u32>1 << index;
+    const bit = (<u32>1) << index;
     if (hart.privilege != Privilege.M && !(hart.mcounteren & bit)) return false;
     return hart.privilege != Privilege.U || (hart.scounteren & bit) != 0;
   }
@@ -55,45 +70,79 @@ export class Csrs {
   /** Reads into `value`; false when there is no such CSR. */
   static read(hart: Hart, csr: u32): bool {
     switch (<i32>csr) {
-      case Csr.FFLAGS: return Csrs.is(Csrs.fflags(hart));
-      case Csr.FRM: return Csrs.is(hart.frm);
-      case Csr.FCSR: return Csrs.is(Csrs.fflags(hart) | ((<u64>hart.frm) << 5));
+      case Csr.FFLAGS:
+        return Csrs.is(Csrs.fflags(hart));
+      case Csr.FRM:
+        return Csrs.is(hart.frm);
+      case Csr.FCSR:
+        return Csrs.is(Csrs.fflags(hart) | ((<u64>hart.frm) << 5));
       case Csr.CYCLE:
-      case Csr.MCYCLE: return Csrs.is(Counters.cycle(hart));
-      case Csr.TIME: return Csrs.is(Counters.time(hart));
+      case Csr.MCYCLE:
+        return Csrs.is(Counters.cycle(hart));
+      case Csr.TIME:
+        return Csrs.is(Counters.time(hart));
       case Csr.INSTRET:
-      case Csr.MINSTRET: return Csrs.is(Counters.instret(hart));
-      case Csr.SSTATUS: return Csrs.is((Csrs.mstatus(hart) & (SSTATUS_WRITABLE | SD)) | UXL);
-      case Csr.SIE: return Csrs.is(hart.mie & hart.mideleg);
-      case Csr.STVEC: return Csrs.is(hart.stvec);
-      case Csr.SCOUNTEREN: return Csrs.is(hart.scounteren);
-      case Csr.SENVCFG: return Csrs.is(hart.senvcfg);
-      case Csr.SSCRATCH: return Csrs.is(hart.sscratch);
-      case Csr.SEPC: return Csrs.is(hart.sepc);
-      case Csr.SCAUSE: return Csrs.is(hart.scause);
-      case Csr.STVAL: return Csrs.is(hart.stval);
-      case Csr.SIP: return Csrs.is(hart.mip & hart.mideleg);
-      case Csr.STIMECMP: return Csrs.is(hart.stimecmp);
-      case Csr.SATP: return Csrs.is(hart.satp);
+      case Csr.MINSTRET:
+        return Csrs.is(Counters.instret(hart));
+      case Csr.SSTATUS:
+        return Csrs.is((Csrs.mstatus(hart) & (SSTATUS_WRITABLE | SD)) | UXL);
+      case Csr.SIE:
+        return Csrs.is(hart.mie & hart.mideleg);
+      case Csr.STVEC:
+        return Csrs.is(hart.stvec);
+      case Csr.SCOUNTEREN:
+        return Csrs.is(hart.scounteren);
+      case Csr.SENVCFG:
+        return Csrs.is(hart.senvcfg);
+      case Csr.SSCRATCH:
+        return Csrs.is(hart.sscratch);
+      case Csr.SEPC:
+        return Csrs.is(hart.sepc);
+      case Csr.SCAUSE:
+        return Csrs.is(hart.scause);
+      case Csr.STVAL:
+        return Csrs.is(hart.stval);
+      case Csr.SIP:
+        return Csrs.is(hart.mip & hart.mideleg);
+      case Csr.STIMECMP:
+        return Csrs.is(hart.stimecmp);
+      case Csr.SATP:
+        return Csrs.is(hart.satp);
       case Csr.MVENDORID:
       case Csr.MARCHID:
       case Csr.MIMPID:
-      case Csr.MCONFIGPTR: return Csrs.is(0);
-      case Csr.MHARTID: return Csrs.is(hart.index);
-      case Csr.MSTATUS: return Csrs.is(Csrs.mstatus(hart) | UXL | SXL);
-      case Csr.MISA: return Csrs.is(MISA);
-      case Csr.MEDELEG: return Csrs.is(hart.medeleg);
-      case Csr.MIDELEG: return Csrs.is(hart.mideleg);
-      case Csr.MIE: return Csrs.is(hart.mie);
-      case Csr.MTVEC: return Csrs.is(hart.mtvec);
-      case Csr.MCOUNTEREN: return Csrs.is(hart.mcounteren);
-      case Csr.MENVCFG: return Csrs.is(hart.menvcfg);
-      case Csr.MCOUNTINHIBIT: return Csrs.is(hart.mcountinhibit);
-      case Csr.MSCRATCH: return Csrs.is(hart.mscratch);
-      case Csr.MEPC: return Csrs.is(hart.mepc);
-      case Csr.MCAUSE: return Csrs.is(hart.mcause);
-      case Csr.MTVAL: return Csrs.is(hart.mtval);
-      case Csr.MIP: return Csrs.is(hart.mip);
+      case Csr.MCONFIGPTR:
+        return Csrs.is(0);
+      case Csr.MHARTID:
+        return Csrs.is(hart.index);
+      case Csr.MSTATUS:
+        return Csrs.is(Csrs.mstatus(hart) | UXL | SXL);
+      case Csr.MISA:
+        return Csrs.is(MISA);
+      case Csr.MEDELEG:
+        return Csrs.is(hart.medeleg);
+      case Csr.MIDELEG:
+        return Csrs.is(hart.mideleg);
+      case Csr.MIE:
+        return Csrs.is(hart.mie);
+      case Csr.MTVEC:
+        return Csrs.is(hart.mtvec);
+      case Csr.MCOUNTEREN:
+        return Csrs.is(hart.mcounteren);
+      case Csr.MENVCFG:
+        return Csrs.is(hart.menvcfg);
+      case Csr.MCOUNTINHIBIT:
+        return Csrs.is(hart.mcountinhibit);
+      case Csr.MSCRATCH:
+        return Csrs.is(hart.mscratch);
+      case Csr.MEPC:
+        return Csrs.is(hart.mepc);
+      case Csr.MCAUSE:
+        return Csrs.is(hart.mcause);
+      case Csr.MTVAL:
+        return Csrs.is(hart.mtval);
+      case Csr.MIP:
+        return Csrs.is(hart.mip);
     }
     // Event counters exist and count nothing (Zihpm allows it).
     if (Csrs.between(csr, Csr.HPMCOUNTER3, Csr.HPMCOUNTER31)) return Csrs.is(0);
@@ -113,35 +162,80 @@ export class Csrs {
   /** Writes a CSR that `read` knows and `accessible` allows, legalising WARL fields; `hart.leave` says what follows from it. */
   static write(hart: Hart, csr: u32, value: u64): void {
     switch (<i32>csr) {
-      case Csr.FFLAGS: return Csrs.writeFcsr(hart, <u32>value & 31, hart.frm);
-      case Csr.FRM: return Csrs.writeFcsr(hart, Csrs.fflags(hart), <u32>value & 7);
-      case Csr.FCSR: return Csrs.writeFcsr(hart, <u32>value & 31, (<u32>value >> 5) & 7);
-      case Csr.MCYCLE: return Counters.setCycle(hart, value);
-      case Csr.MINSTRET: return Counters.setInstret(hart, value);
-      case Csr.SSTATUS: return Csrs.writeStatus(hart, value, SSTATUS_WRITABLE);
-      case Csr.SIE: return Csrs.writeMie(hart, (hart.mie & ~hart.mideleg) | (value & hart.mideleg));
-      case Csr.STVEC: hart.stvec = Csrs.vector(value); return;
-      case Csr.SCOUNTEREN: hart.scounteren = <u32>value; return;
-      case Csr.SENVCFG: hart.senvcfg = Csrs.cbie(value & SENVCFG_WRITABLE, hart.senvcfg); return;
-      case Csr.SSCRATCH: hart.sscratch = value; return;
-      case Csr.SEPC: hart.sepc = value & ~(<u64>1); return;
-      case Csr.SCAUSE: hart.scause = value; return;
-      case Csr.STVAL: hart.stval = value; return;
-      case Csr.SIP: return Csrs.writeMip(hart, value, Ip.SSIP & hart.mideleg);
-      case Csr.STIMECMP: hart.stimecmp = value; return Csrs.timersChanged(hart);
-      case Csr.SATP: return Csrs.writeSatp(hart, value);
-      case Csr.MSTATUS: return Csrs.writeStatus(hart, value, MSTATUS_WRITABLE);
-      case Csr.MEDELEG: hart.medeleg = value & MEDELEG_WRITABLE; return;
-      case Csr.MIDELEG: hart.mideleg = value & Ip.S_MASK; return Csrs.interruptsChanged(hart);
-      case Csr.MIE: return Csrs.writeMie(hart, value);
-      case Csr.MTVEC: hart.mtvec = Csrs.vector(value); return;
-      case Csr.MCOUNTEREN: hart.mcounteren = <u32>value; return;
-      case Csr.MENVCFG: return Csrs.writeMenvcfg(hart, value);
-      case Csr.MCOUNTINHIBIT: return Counters.setInhibit(hart, <u32>value);
-      case Csr.MSCRATCH: hart.mscratch = value; return;
-      case Csr.MEPC: hart.mepc = value & ~(<u64>1); return;
-      case Csr.MCAUSE: hart.mcause = value; return;
-      case Csr.MTVAL: hart.mtval = value; return;
+      case Csr.FFLAGS:
+        return Csrs.writeFcsr(hart, <u32>value & 31, hart.frm);
+      case Csr.FRM:
+        return Csrs.writeFcsr(hart, Csrs.fflags(hart), <u32>value & 7);
+      case Csr.FCSR:
+        return Csrs.writeFcsr(hart, <u32>value & 31, (<u32>value >> 5) & 7);
+      case Csr.MCYCLE:
+        return Counters.setCycle(hart, value);
+      case Csr.MINSTRET:
+        return Counters.setInstret(hart, value);
+      case Csr.SSTATUS:
+        return Csrs.writeStatus(hart, value, SSTATUS_WRITABLE);
+      case Csr.SIE:
+        return Csrs.writeMie(hart, (hart.mie & ~hart.mideleg) | (value & hart.mideleg));
+      case Csr.STVEC:
+        hart.stvec = Csrs.vector(value);
+        return;
+      case Csr.SCOUNTEREN:
+        hart.scounteren = <u32>value;
+        return;
+      case Csr.SENVCFG:
+        hart.senvcfg = Csrs.cbie(value & SENVCFG_WRITABLE, hart.senvcfg);
+        return;
+      case Csr.SSCRATCH:
+        hart.sscratch = value;
+        return;
+      case Csr.SEPC:
+        hart.sepc = value & ~(<u64>1);
+        return;
+      case Csr.SCAUSE:
+        hart.scause = value;
+        return;
+      case Csr.STVAL:
+        hart.stval = value;
+        return;
+      case Csr.SIP:
+        return Csrs.writeMip(hart, value, Ip.SSIP & hart.mideleg);
+      case Csr.STIMECMP:
+        hart.stimecmp = value;
+        return Csrs.timersChanged(hart);
+      case Csr.SATP:
+        return Csrs.writeSatp(hart, value);
+      case Csr.MSTATUS:
+        return Csrs.writeStatus(hart, value, MSTATUS_WRITABLE);
+      case Csr.MEDELEG:
+        hart.medeleg = value & MEDELEG_WRITABLE;
+        return;
+      case Csr.MIDELEG:
+        hart.mideleg = value & Ip.S_MASK;
+        return Csrs.interruptsChanged(hart);
+      case Csr.MIE:
+        return Csrs.writeMie(hart, value);
+      case Csr.MTVEC:
+        hart.mtvec = Csrs.vector(value);
+        return;
+      case Csr.MCOUNTEREN:
+        hart.mcounteren = <u32>value;
+        return;
+      case Csr.MENVCFG:
+        return Csrs.writeMenvcfg(hart, value);
+      case Csr.MCOUNTINHIBIT:
+        return Counters.setInhibit(hart, <u32>value);
+      case Csr.MSCRATCH:
+        hart.mscratch = value;
+        return;
+      case Csr.MEPC:
+        hart.mepc = value & ~(<u64>1);
+        return;
+      case Csr.MCAUSE:
+        hart.mcause = value;
+        return;
+      case Csr.MTVAL:
+        hart.mtval = value;
+        return;
       case Csr.MIP: {
         let mask: u64 = Ip.SSIP | Ip.SEIP;
         if (!(hart.menvcfg & MenvcfgBits.STCE)) mask |= Ip.STIP;

@@ -110,7 +110,6 @@ export class Hart {
   contextClock: u32;
 }
 
-// biome-ignore lint/complexity/noStaticOnlyClass: asc inlines static methods, and only those parse everywhere
 export class Harts {
   @inline static at(index: u32): Hart {
     return changetype<Hart>(HART_BASE + <usize>index * HART_STRIDE);
@@ -118,7 +117,6 @@ export class Harts {
 }
 
 /** Register files. Register operands in decoded operations are byte offsets: number * 8. */
-// biome-ignore lint/complexity/noStaticOnlyClass: see above
 export class Reg {
   @inline static x(hart: Hart, offset: u32): u64 {
     return load<u64>(changetype<usize>(hart) + offset, HART_X);

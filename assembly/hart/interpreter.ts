@@ -6,59 +6,18 @@
 
 import { F32 } from "../isa/fp/f32";
 import { Op } from "../isa/generated/op";
-import { Wide } from "../isa/wide";
 import { HART_STRIDE, PAGE_MASK, PAGE_OFFSET_MASK, PAGE_SIZE } from "../layout";
 import { Tlb } from "../mmu/tlb";
-import { Mstatus } from "../shared/privileged";
 import { BLOCK_HEADER, CodeCache, OP_SIZE, PSEUDO_CROSS, PSEUDO_NEXT } from "./code-cache";
 import { Hart, Leave, Reg } from "./hart";
 import { Memory } from "./memory";
+import { Operand } from "./operand";
 import { SlowAccess, SlowOperation } from "./slow-path";
 import { Trap } from "./trap";
 
 /** Where in a hart's part of memory blocks are cut. A block has at most 66 operations of 16 bytes. */
 const SCRATCH: usize = HART_STRIDE / 2;
 
-/** The operands of a decoded operation. */
-// biome-ignore lint/complexity/noStaticOnlyClass: asc inlines static methods, and only those parse everywhere
-class Operand {
-  @inline static rs1(hart: Hart, op: usize): u64 {
-    return Reg.x(hart, load<u16>(op, 4));
-  }
-
-  @inline static rs2(hart: Hart, op: usize): u64 {
-    return Reg.x(hart, load<u16>(op, 6));
-  }
-
-  @inline static imm(op: usize): u64 {
-    return <u64>(<i64>load<i32>(op, 8));
-  }
-
-  /** The page offset that a jump or branch goes to; beyond the page as an unsigned number when it leaves it. */
-  @inline static target(op: usize): u32 {
-    return load<u32>(op, 8);
-  }
-
-  @inline static address(hart: Hart, op: usize): u64 {
-    return Operand.rs1(hart, op) + Operand.imm(op);
-  }
-
-  @inline static fpuOn(hart: Hart): bool {
-    return (hart.mstatus & Mstatus.FS) != 0;
-  }
-
-  /** Writes a floating-point register, which makes the unit's state dirty. */
-  @inline static fd(hart: Hart, op: usize, value: u64): void {
-    Reg.setF(hart, load<u16>(op, 2), value);
-    hart.mstatus |= Mstatus.FS;
-  }
-
-  @inline static rd(hart: Hart, op: usize, value: u64): void {
-    Reg.setX(hart, load<u16>(op, 2), value);
-  }
-}
-
-// biome-ignore lint/complexity/noStaticOnlyClass: see above
 export class Interpreter {
   /** Runs `hart.left` instructions at most. Comes back early when `leave` has EVENT. `hart.pc` and `hart.left` are current then. */
   static run(hart: Hart): void {
@@ -141,11 +100,11 @@ export class Interpreter {
             op += OP_SIZE;
             continue;
           case Op.SLTI:
-            Operand.rd(hart, op, <u64>(<i64>Operand.rs1(hart, op) < <i64>Operand.imm(op)));
+            Operand.rd(hart, op, <i64>Operand.rs1(hart, op) < <i64>Operand.imm(op) ? 1 : 0);
             op += OP_SIZE;
             continue;
           case Op.SLTIU:
-            Operand.rd(hart, op, <u64>(Operand.rs1(hart, op) < Operand.imm(op)));
+            Operand.rd(hart, op, Operand.rs1(hart, op) < Operand.imm(op) ? 1 : 0);
             op += OP_SIZE;
             continue;
           case Op.XORI:
@@ -161,11 +120,11 @@ export class Interpreter {
             op += OP_SIZE;
             continue;
           case Op.SLT:
-            Operand.rd(hart, op, <u64>(<i64>Operand.rs1(hart, op) < <i64>Operand.rs2(hart, op)));
+            Operand.rd(hart, op, <i64>Operand.rs1(hart, op) < <i64>Operand.rs2(hart, op) ? 1 : 0);
             op += OP_SIZE;
             continue;
           case Op.SLTU:
-            Operand.rd(hart, op, <u64>(Operand.rs1(hart, op) < Operand.rs2(hart, op)));
+            Operand.rd(hart, op, Operand.rs1(hart, op) < Operand.rs2(hart, op) ? 1 : 0);
             op += OP_SIZE;
             continue;
           case Op.XOR:
@@ -217,7 +176,7 @@ export class Interpreter {
             op += OP_SIZE;
             continue;
           case Op.SLLIW:
-            Operand.rd(hart, op, <i64>(<i32>Operand.rs1(hart, op) << <i32>Operand.imm(op)));
+            Operand.rd(hart, op, <i64>((<i32>Operand.rs1(hart, op)) << (<i32>Operand.imm(op))));
             op += OP_SIZE;
             continue;
           case Op.SRLIW:
@@ -229,7 +188,7 @@ export class Interpreter {
             op += OP_SIZE;
             continue;
           case Op.SLLW:
-            Operand.rd(hart, op, <i64>(<i32>Operand.rs1(hart, op) << <i32>Operand.rs2(hart, op)));
+            Operand.rd(hart, op, <i64>((<i32>Operand.rs1(hart, op)) << (<i32>Operand.rs2(hart, op))));
             op += OP_SIZE;
             continue;
           case Op.SRLW:
@@ -244,232 +203,8 @@ export class Interpreter {
             Operand.rd(hart, op, Operand.rs1(hart, op) * Operand.rs2(hart, op));
             op += OP_SIZE;
             continue;
-          case Op.MULH:
-            Operand.rd(hart, op, Wide.mulh(Operand.rs1(hart, op), Operand.rs2(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.MULHSU:
-            Operand.rd(hart, op, Wide.mulhsu(Operand.rs1(hart, op), Operand.rs2(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.MULHU:
-            Operand.rd(hart, op, Wide.mulhu(Operand.rs1(hart, op), Operand.rs2(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.DIV:
-            Operand.rd(hart, op, Wide.div(Operand.rs1(hart, op), Operand.rs2(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.DIVU:
-            Operand.rd(hart, op, Wide.divu(Operand.rs1(hart, op), Operand.rs2(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.REM:
-            Operand.rd(hart, op, Wide.rem(Operand.rs1(hart, op), Operand.rs2(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.REMU:
-            Operand.rd(hart, op, Wide.remu(Operand.rs1(hart, op), Operand.rs2(hart, op)));
-            op += OP_SIZE;
-            continue;
           case Op.MULW:
             Operand.rd(hart, op, <i64>(<i32>Operand.rs1(hart, op) * <i32>Operand.rs2(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.DIVW:
-            Operand.rd(hart, op, <i64>(Wide.divw(<i32>Operand.rs1(hart, op), <i32>Operand.rs2(hart, op))));
-            op += OP_SIZE;
-            continue;
-          case Op.DIVUW:
-            Operand.rd(hart, op, <i64>(Wide.divuw(<u32>Operand.rs1(hart, op), <u32>Operand.rs2(hart, op))));
-            op += OP_SIZE;
-            continue;
-          case Op.REMW:
-            Operand.rd(hart, op, <i64>(Wide.remw(<i32>Operand.rs1(hart, op), <i32>Operand.rs2(hart, op))));
-            op += OP_SIZE;
-            continue;
-          case Op.REMUW:
-            Operand.rd(hart, op, <i64>(Wide.remuw(<u32>Operand.rs1(hart, op), <u32>Operand.rs2(hart, op))));
-            op += OP_SIZE;
-            continue;
-          case Op.ADD_UW:
-            Operand.rd(hart, op, <u64>(<u32>Operand.rs1(hart, op)) + Operand.rs2(hart, op));
-            op += OP_SIZE;
-            continue;
-          case Op.SH1ADD:
-            Operand.rd(hart, op, (Operand.rs1(hart, op) << 1) + Operand.rs2(hart, op));
-            op += OP_SIZE;
-            continue;
-          case Op.SH2ADD:
-            Operand.rd(hart, op, (Operand.rs1(hart, op) << 2) + Operand.rs2(hart, op));
-            op += OP_SIZE;
-            continue;
-          case Op.SH3ADD:
-            Operand.rd(hart, op, (Operand.rs1(hart, op) << 3) + Operand.rs2(hart, op));
-            op += OP_SIZE;
-            continue;
-          case Op.SH1ADD_UW:
-            Operand.rd(hart, op, (<u64>(<u32>Operand.rs1(hart, op)) << 1) + Operand.rs2(hart, op));
-            op += OP_SIZE;
-            continue;
-          case Op.SH2ADD_UW:
-            Operand.rd(hart, op, (<u64>(<u32>Operand.rs1(hart, op)) << 2) + Operand.rs2(hart, op));
-            op += OP_SIZE;
-            continue;
-          case Op.SH3ADD_UW:
-            Operand.rd(hart, op, (<u64>(<u32>Operand.rs1(hart, op)) << 3) + Operand.rs2(hart, op));
-            op += OP_SIZE;
-            continue;
-          case Op.SLLI_UW:
-            Operand.rd(hart, op, <u64>(<u32>Operand.rs1(hart, op)) << Operand.imm(op));
-            op += OP_SIZE;
-            continue;
-          case Op.ANDN:
-            Operand.rd(hart, op, Operand.rs1(hart, op) & ~Operand.rs2(hart, op));
-            op += OP_SIZE;
-            continue;
-          case Op.ORN:
-            Operand.rd(hart, op, Operand.rs1(hart, op) | ~Operand.rs2(hart, op));
-            op += OP_SIZE;
-            continue;
-          case Op.XNOR:
-            Operand.rd(hart, op, ~(Operand.rs1(hart, op) ^ Operand.rs2(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.CLZ:
-            Operand.rd(hart, op, clz(Operand.rs1(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.CTZ:
-            Operand.rd(hart, op, ctz(Operand.rs1(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.CPOP:
-            Operand.rd(hart, op, popcnt(Operand.rs1(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.CLZW:
-            Operand.rd(hart, op, <u64>clz(<u32>Operand.rs1(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.CTZW:
-            Operand.rd(hart, op, <u64>ctz(<u32>Operand.rs1(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.CPOPW:
-            Operand.rd(hart, op, <u64>popcnt(<u32>Operand.rs1(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.MIN:
-            Operand.rd(hart, op, min(<i64>Operand.rs1(hart, op), <i64>Operand.rs2(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.MINU:
-            Operand.rd(hart, op, min(Operand.rs1(hart, op), Operand.rs2(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.MAX:
-            Operand.rd(hart, op, max(<i64>Operand.rs1(hart, op), <i64>Operand.rs2(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.MAXU:
-            Operand.rd(hart, op, max(Operand.rs1(hart, op), Operand.rs2(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.SEXT_B:
-            Operand.rd(hart, op, <i64>(<i8>Operand.rs1(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.SEXT_H:
-            Operand.rd(hart, op, <i64>(<i16>Operand.rs1(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.ZEXT_H:
-            Operand.rd(hart, op, Operand.rs1(hart, op) & 0xffff);
-            op += OP_SIZE;
-            continue;
-          case Op.ROL:
-            Operand.rd(hart, op, rotl(Operand.rs1(hart, op), Operand.rs2(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.ROR:
-            Operand.rd(hart, op, rotr(Operand.rs1(hart, op), Operand.rs2(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.RORI:
-            Operand.rd(hart, op, rotr(Operand.rs1(hart, op), Operand.imm(op)));
-            op += OP_SIZE;
-            continue;
-          case Op.ROLW:
-            Operand.rd(hart, op, <i64>(<i32>rotl(<u32>Operand.rs1(hart, op), <u32>Operand.rs2(hart, op))));
-            op += OP_SIZE;
-            continue;
-          case Op.RORW:
-            Operand.rd(hart, op, <i64>(<i32>rotr(<u32>Operand.rs1(hart, op), <u32>Operand.rs2(hart, op))));
-            op += OP_SIZE;
-            continue;
-          case Op.RORIW:
-            Operand.rd(hart, op, <i64>(<i32>rotr(<u32>Operand.rs1(hart, op), <u32>Operand.imm(op))));
-            op += OP_SIZE;
-            continue;
-          case Op.ORC_B:
-            Operand.rd(hart, op, Wide.orcb(Operand.rs1(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.REV8:
-            Operand.rd(hart, op, Wide.rev8(Operand.rs1(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.CLMUL:
-            Operand.rd(hart, op, Wide.clmul(Operand.rs1(hart, op), Operand.rs2(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.CLMULR:
-            Operand.rd(hart, op, Wide.clmulr(Operand.rs1(hart, op), Operand.rs2(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.CLMULH:
-            Operand.rd(hart, op, Wide.clmulh(Operand.rs1(hart, op), Operand.rs2(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.BCLR:
-            Operand.rd(hart, op, Operand.rs1(hart, op) & ~((<u64>1) << Operand.rs2(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.BEXT:
-            Operand.rd(hart, op, (Operand.rs1(hart, op) >> Operand.rs2(hart, op)) & 1);
-            op += OP_SIZE;
-            continue;
-          case Op.BINV:
-            Operand.rd(hart, op, Operand.rs1(hart, op) ^ ((<u64>1) << Operand.rs2(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.BSET:
-            Operand.rd(hart, op, Operand.rs1(hart, op) | ((<u64>1) << Operand.rs2(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.BCLRI:
-            Operand.rd(hart, op, Operand.rs1(hart, op) & ~((<u64>1) << Operand.imm(op)));
-            op += OP_SIZE;
-            continue;
-          case Op.BEXTI:
-            Operand.rd(hart, op, (Operand.rs1(hart, op) >> Operand.imm(op)) & 1);
-            op += OP_SIZE;
-            continue;
-          case Op.BINVI:
-            Operand.rd(hart, op, Operand.rs1(hart, op) ^ ((<u64>1) << Operand.imm(op)));
-            op += OP_SIZE;
-            continue;
-          case Op.BSETI:
-            Operand.rd(hart, op, Operand.rs1(hart, op) | ((<u64>1) << Operand.imm(op)));
-            op += OP_SIZE;
-            continue;
-          case Op.CZERO_EQZ:
-            Operand.rd(hart, op, Operand.rs2(hart, op) == 0 ? 0 : Operand.rs1(hart, op));
-            op += OP_SIZE;
-            continue;
-          case Op.CZERO_NEZ:
-            Operand.rd(hart, op, Operand.rs2(hart, op) != 0 ? 0 : Operand.rs1(hart, op));
             op += OP_SIZE;
             continue;
           case Op.BEQ:
@@ -479,10 +214,12 @@ export class Interpreter {
             offset = Operand.rs1(hart, op) != Operand.rs2(hart, op) ? Operand.target(op) : CodeCache.nextOf(op);
             break;
           case Op.BLT:
-            offset = <i64>Operand.rs1(hart, op) < <i64>Operand.rs2(hart, op) ? Operand.target(op) : CodeCache.nextOf(op);
+            offset =
+              <i64>Operand.rs1(hart, op) < <i64>Operand.rs2(hart, op) ? Operand.target(op) : CodeCache.nextOf(op);
             break;
           case Op.BGE:
-            offset = <i64>Operand.rs1(hart, op) >= <i64>Operand.rs2(hart, op) ? Operand.target(op) : CodeCache.nextOf(op);
+            offset =
+              <i64>Operand.rs1(hart, op) >= <i64>Operand.rs2(hart, op) ? Operand.target(op) : CodeCache.nextOf(op);
             break;
           case Op.BLTU:
             offset = Operand.rs1(hart, op) < Operand.rs2(hart, op) ? Operand.target(op) : CodeCache.nextOf(op);

@@ -1,14 +1,6 @@
 // Memory as a hart sees it when the TLB has no answer: translation, protection, devices, accesses that cross pages.
 
-import {
-  DIRTY_BITMAP,
-  PAGE_MASK,
-  PAGE_OFFSET_MASK,
-  PAGE_SHIFT,
-  PAGE_SIZE,
-  RAM_BASE,
-  WRITABLE_BITMAP,
-} from "../layout";
+import { DIRTY_BITMAP, PAGE_MASK, PAGE_OFFSET_MASK, PAGE_SHIFT, PAGE_SIZE, RAM_BASE, WRITABLE_BITMAP } from "../layout";
 import { Access } from "../mmu/access";
 import { Bitmap } from "../mmu/bitmap";
 import { Pmp } from "../mmu/pmp";
@@ -23,7 +15,6 @@ import { Hart, Leave } from "./hart";
 /** Addresses above the 56 physical bits that PTEs and PMP know do not exist. */
 const PHYSICAL_BITS: u64 = 56;
 
-// biome-ignore lint/complexity/noStaticOnlyClass: asc inlines static methods, and only those parse everywhere
 export class Memory {
   /** Loads `size` bytes, zero-extended, from anywhere. On a fault `hart.leave` says TRAP and the answer means nothing. */
   static load(hart: Hart, va: u64, size: u32): u64 {
@@ -129,7 +120,8 @@ export class Memory {
     if (walked == Walked.PAGE_FAULT) {
       cause = access == Access.LOAD ? Cause.LOAD_PAGE : access == Access.STORE ? Cause.STORE_PAGE : Cause.FETCH_PAGE;
     } else {
-      cause = access == Access.LOAD ? Cause.LOAD_ACCESS : access == Access.STORE ? Cause.STORE_ACCESS : Cause.FETCH_ACCESS;
+      cause =
+        access == Access.LOAD ? Cause.LOAD_ACCESS : access == Access.STORE ? Cause.STORE_ACCESS : Cause.FETCH_ACCESS;
     }
     return Memory.trap(hart, cause, va);
   }
@@ -165,7 +157,7 @@ export class Memory {
     let value: u64 = 0;
     for (let i: u32 = 0; i < size; i++) {
       const byte = <u64>load<u8>(i < head ? a + i : b + (i - head));
-      value |= byte << (<u64>i << 3);
+      value |= byte << ((<u64>i) << 3);
     }
     return value;
   }
@@ -178,7 +170,7 @@ export class Memory {
     const b = Memory.translateRam(hart, second, size - head, Access.STORE);
     if (!b) return;
     for (let i: u32 = 0; i < size; i++) {
-      store<u8>(i < head ? a + i : b + (i - head), <u8>(value >> (<u64>i << 3)));
+      store<u8>(i < head ? a + i : b + (i - head), <u8>(value >> ((<u64>i) << 3)));
     }
   }
 

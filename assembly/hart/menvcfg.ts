@@ -1,5 +1,4 @@
-/** menvcfg (Privileged 3.1.18). An @unmanaged constant holder: an enum has no room for bit 63. */
-// biome-ignore lint/complexity/noStaticOnlyClass: see above
+/** menvcfg and senvcfg (Privileged 3.1.18, 4.1.10). Not an enum, which has no room for bit 63. */
 export class MenvcfgBits {
   static readonly FIOM: u64 = 1;
   static readonly CBIE: u64 = 3 << 4;

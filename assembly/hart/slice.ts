@@ -19,7 +19,6 @@ const LONGEST: u64 = 1 << 30;
 /** Exceptions below M mode that a kernel without firmware takes itself: all but its own ecall. */
 const DELEGATED: u64 = 0xb1ff;
 
-// biome-ignore lint/complexity/noStaticOnlyClass: asc inlines static methods, and only those parse everywhere
 export class Slice {
   /** Runs at most `instructions` counted instructions, exactly that many unless something else ends the slice. */
   static run(hart: Hart, instructions: u32): RunExit {
@@ -84,7 +83,11 @@ export class Slice {
     hart.mideleg = Ip.S_MASK;
     hart.mcounteren = u32.MAX_VALUE;
     hart.menvcfg =
-      MenvcfgBits.CBCFE | MenvcfgBits.CBZE | MenvcfgBits.ADUE | MenvcfgBits.PBMTE | MenvcfgBits.STCE |
+      MenvcfgBits.CBCFE |
+      MenvcfgBits.CBZE |
+      MenvcfgBits.ADUE |
+      MenvcfgBits.PBMTE |
+      MenvcfgBits.STCE |
       (1 << MenvcfgBits.CBIE_SHIFT);
     Pmp.allowAll(hart);
   }

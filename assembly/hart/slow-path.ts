@@ -2,6 +2,7 @@
 
 import { Op } from "../isa/generated/op";
 import { PAGE_SIZE } from "../layout";
+import { Alu } from "./alu";
 import { Atomic } from "./atomic";
 import { CodeCache } from "./code-cache";
 import { Fpu } from "./fpu";
@@ -10,7 +11,6 @@ import { Memory } from "./memory";
 import { System } from "./system";
 
 /** Loads and stores that missed the TLB. Both answer `hart.leave`. */
-// biome-ignore lint/complexity/noStaticOnlyClass: asc inlines static methods, and only those parse everywhere
 export class SlowAccess {
   static load(hart: Hart, block: usize, op: usize, left: i32, va: u64): u32 {
     Pause.begin(hart, block, op, left);
@@ -51,10 +51,13 @@ export class SlowAccess {
   }
 }
 
-// biome-ignore lint/complexity/noStaticOnlyClass: see above
 export class SlowOperation {
   /** Executes any operation that the interpreter's loop does not; answers `hart.leave`. */
   static execute(hart: Hart, code: i32, block: usize, op: usize, left: i32, page: u64): u32 {
+    if (Alu.has(code)) {
+      Alu.execute(hart, code, op);
+      return Leave.NONE;
+    }
     Pause.begin(hart, block, op, left);
     if (code >= Op.FLW && code <= Op.FCVT_D_S) Fpu.execute(hart, code, op);
     else if (code >= Op.LR_W && code <= Op.AMOMAXU_D) Atomic.execute(hart, code, op);
@@ -73,7 +76,6 @@ export class SlowOperation {
 }
 
 /** Brackets a call out of the loop: in between, Counters.icount knows where the hart is. */
-// biome-ignore lint/complexity/noStaticOnlyClass: see above
 class Pause {
   @inline static begin(hart: Hart, block: usize, op: usize, left: i32): void {
     hart.block = block;

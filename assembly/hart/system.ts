@@ -15,7 +15,6 @@ import { Trap } from "./trap";
 /** Zicbom and Zicboz work on naturally aligned blocks of this many bytes. */
 const CACHE_BLOCK: u32 = 64;
 
-// biome-ignore lint/complexity/noStaticOnlyClass: asc inlines static methods, and only those parse everywhere
 export class System {
   /** Executes the operation at `op`, which lies at `pc`; `hart.leave` says how to go on. */
   static execute(hart: Hart, code: i32, op: usize, pc: u64): void {
@@ -39,7 +38,7 @@ export class System {
       case Op.CSRRCI:
         return System.csr(hart, op, load<u16>(op, 4) != 0, load<u16>(op, 4));
       case Op.ECALL:
-        return System.ecall(hart, op, pc);
+        return System.ecall(hart, pc);
       case Op.EBREAK:
         Memory.trap(hart, Cause.BREAKPOINT, pc);
         return;
@@ -112,7 +111,7 @@ export class System {
     Reg.setX(hart, load<u16>(op, 2), old);
   }
 
-  private static ecall(hart: Hart, op: usize, pc: u64): void {
+  private static ecall(hart: Hart, pc: u64): void {
     if (hart.privilege == Privilege.S && hart.sbi) {
       hart.pc = pc + 4;
       hart.leave = Leave.JUMP | Leave.EVENT;

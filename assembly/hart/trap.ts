@@ -6,7 +6,6 @@ import { Hart } from "./hart";
 
 const INTERRUPT_FLAG: u64 = 1 << 63;
 
-// biome-ignore lint/complexity/noStaticOnlyClass: asc inlines static methods, and only those parse everywhere
 export class Trap {
   /** Takes the exception that a slow path left in the hart, raised by the instruction at `pc`. */
   static exception(hart: Hart, pc: u64): void {
@@ -25,7 +24,8 @@ export class Trap {
       const machine = ready & ~hart.mideleg;
       if (machine) return machine;
     }
-    if (privilege == Privilege.U || (privilege == Privilege.S && hart.mstatus & Mstatus.SIE)) return ready & hart.mideleg;
+    if (privilege == Privilege.U || (privilege == Privilege.S && hart.mstatus & Mstatus.SIE))
+      return ready & hart.mideleg;
     return 0;
   }
 
@@ -60,11 +60,11 @@ export class Trap {
       hart.mtval = value;
       let next = status & ~(<u64>(Mstatus.MPIE | Mstatus.MIE | Mstatus.MPP));
       if (status & Mstatus.MIE) next |= Mstatus.MPIE;
-      hart.mstatus = next | (<u64>hart.privilege << Mstatus.MPP_SHIFT);
+      hart.mstatus = next | ((<u64>hart.privilege) << Mstatus.MPP_SHIFT);
       hart.privilege = Privilege.M;
       vector = hart.mtvec;
     }
-    hart.pc = (vector & ~(<u64>3)) + (interrupt && vector & 1 ? <u64>code << 2 : 0);
+    hart.pc = (vector & ~(<u64>3)) + (interrupt && vector & 1 ? (<u64>code) << 2 : 0);
     Tlb.select(hart);
   }
 

@@ -1,6 +1,5 @@
 // Integer operations that wasm does not have.
 
-// biome-ignore lint/complexity/noStaticOnlyClass: asc inlines static methods, and only those parse everywhere
 export class Wide {
   /** The upper half of the 128-bit product. */
   static mulhu(a: u64, b: u64): u64 {

@@ -1,5 +1,4 @@
 /** A bit for each page of RAM, at a fixed place in linear memory. */
-// biome-ignore lint/complexity/noStaticOnlyClass: asc inlines static methods, and only those parse everywhere
 export class Bitmap {
   @inline static has(bitmap: usize, page: u32): bool {
     return ((<u32>load<u8>(bitmap + (page >> 3)) >> (page & 7)) & 1) != 0;
@@ -7,11 +6,11 @@ export class Bitmap {
 
   @inline static set(bitmap: usize, page: u32): void {
     const byte = bitmap + (page >> 3);
-    store<u8>(byte, <u8>(<u32>load<u8>(byte) | (<u32>1 << (page & 7))));
+    store<u8>(byte, <u8>(<u32>load<u8>(byte) | ((<u32>1) << (page & 7))));
   }
 
   @inline static clear(bitmap: usize, page: u32): void {
     const byte = bitmap + (page >> 3);
-    store<u8>(byte, <u8>(<u32>load<u8>(byte) & ~(<u32>1 << (page & 7))));
+    store<u8>(byte, <u8>(<u32>load<u8>(byte) & ~((<u32>1) << (page & 7))));
   }
 }

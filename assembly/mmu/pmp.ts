@@ -25,7 +25,6 @@ const enum Cfg {
 /** pmpaddr holds bits 55:2 of an address. */
 const ADDRESS_BITS: u64 = (1 << 54) - 1;
 
-// biome-ignore lint/complexity/noStaticOnlyClass: asc inlines static methods, and only those parse everywhere
 export class Pmp {
   @inline static cfg(hart: Hart, i: u32): u32 {
     return load<u8>(changetype<usize>(hart) + i, HART_PMPCFG);
@@ -44,7 +43,7 @@ export class Pmp {
     for (let i: u32 = 0; i < 8; i++) {
       const entry = (register << 2) + i;
       if (Pmp.cfg(hart, entry) & Cfg.L) continue;
-      let cfg = <u32>(value >> (<u64>i << 3)) & Cfg.WRITABLE;
+      let cfg = <u32>(value >> ((<u64>i) << 3)) & Cfg.WRITABLE;
       // W without R is reserved; the field is WARL: drop both (3.7.1).
       if ((cfg & (Cfg.R | Cfg.W)) == Cfg.W) cfg &= ~(<u32>Cfg.W);
       store<u8>(changetype<usize>(hart) + entry, cfg, HART_PMPCFG);

@@ -5,7 +5,6 @@ import { Hart } from "../hart/hart";
 import { DIRTY_BITMAP, HART_BASE, MACHINE_BASE, PAGE_SHIFT, RAM_BASE, RAM_OFFSET } from "../layout";
 import { Bitmap } from "./bitmap";
 
-// biome-ignore lint/complexity/noStaticOnlyClass: asc inlines static methods, and only those parse everywhere
 export class Ram {
   /** Length of RAM in bytes. */
   @inline static get size(): u32 {

@@ -53,10 +53,9 @@ class TlbContext {
   large: u32;
 }
 
-// biome-ignore lint/complexity/noStaticOnlyClass: asc inlines static methods, and only those parse everywhere
 export class Tlb {
   @inline static loadEntry(context: usize, va: u64): usize {
-    return context + ((<u32>(va >> 8)) & 0x3ff0);
+    return context + (<u32>(va >> 8) & 0x3ff0);
   }
 
   @inline static loadHits(entry: usize, va: u64, size: u64): bool {
@@ -76,7 +75,7 @@ export class Tlb {
   }
 
   @inline static fetchEntry(context: usize, va: u64): usize {
-    return context + ((<u32>(va >> 8)) & 0xff0);
+    return context + (<u32>(va >> 8) & 0xff0);
   }
 
   @inline static fetchHits(entry: usize, vaPage: u64): bool {
@@ -260,7 +259,7 @@ export class Tlb {
   /** Whether `context` may hold non-global entries of `asid`. */
   private static concerns(header: TlbContext, asid: u32): bool {
     if (!(header.space & Space.VIRTUAL) || !header.local) return false;
-    return Tlb.isShared(header) || ((<u32>(header.satp >> 44)) & 0xffff) == asid;
+    return Tlb.isShared(header) || (<u32>(header.satp >> 44) & 0xffff) == asid;
   }
 
   private static removePage(context: usize, va: u64): void {

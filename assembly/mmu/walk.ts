@@ -1,8 +1,8 @@
 // The vpagetable walk: Sv39, Sv48 and Sv57 (Privileged 4.4-4.6) with Svnapot, Svpbmt, Svade and Svadu.
 
 import { Hart } from "../hart/hart";
-import { PAGE_OFFSET_MASK } from "../layout";
 import { MenvcfgBits } from "../hart/menvcfg";
+import { PAGE_OFFSET_MASK } from "../layout";
 import { Mstatus, Privilege, Pte, SatpMode } from "../shared/privileged";
 import { Access } from "./access";
 import { Pmp } from "./pmp";
@@ -21,7 +21,6 @@ const PTE_N: u64 = 1 << 63;
 /** Bits 60:54: reserved, must be zero. */
 const PTE_RESERVED: u64 = 0x7f << 54;
 
-// biome-ignore lint/complexity/noStaticOnlyClass: asc inlines static methods, and only those parse everywhere
 export class Walk {
   /** The results of the last walk that ended OK: the physical address, the level of the leaf (NAPOT counts as 1), and its G bit. */
   static gpa: u64 = 0;
@@ -37,7 +36,7 @@ export class Walk {
     const levels: i32 = mode == SatpMode.SV39 ? 3 : mode == SatpMode.SV48 ? 4 : 5;
     // The bits above the translated ones must all equal the highest translated one (4.4.1).
     const unused = 64 - (12 + 9 * <i64>levels);
-    if (<u64>((<i64>(va << unused)) >> unused) != va) return Walked.PAGE_FAULT;
+    if (<u64>(<i64>(va << unused) >> unused) != va) return Walked.PAGE_FAULT;
 
     const menvcfg = hart.menvcfg;
     let table = (hart.satp & PPN_MASK) << 12;
@@ -45,7 +44,8 @@ export class Walk {
     for (let level = levels - 1; level >= 0; level--) {
       const shift = 12 + 9 * <u64>level;
       const pteGpa = table + (((va >> shift) & 0x1ff) << 3);
-      if (!Ram.contains(pteGpa, 8) || !Pmp.allows(hart, pteGpa, 8, Access.LOAD, Privilege.S)) return Walked.ACCESS_FAULT;
+      if (!Ram.contains(pteGpa, 8) || !Pmp.allows(hart, pteGpa, 8, Access.LOAD, Privilege.S))
+        return Walked.ACCESS_FAULT;
       const pteHost = Ram.host(pteGpa);
       const pte = load<u64>(pteHost);
       if (!(pte & Pte.V) || (pte & (Pte.R | Pte.W)) == Pte.W || pte & PTE_RESERVED) return Walked.PAGE_FAULT;

@@ -10,7 +10,6 @@ const WRITE: u32 = 0;
 const READ: u32 = 1;
 const WRITE_BYTE: u32 = 2;
 
-// biome-ignore lint/complexity/noStaticOnlyClass: asc inlines static methods, and only those parse everywhere
 export class SbiConsole {
   /** What the last call answers in a1. */
   static value: i64 = 0;

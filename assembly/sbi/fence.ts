@@ -11,7 +11,6 @@ const SFENCE_VMA: u32 = 1;
 const SFENCE_VMA_ASID: u32 = 2;
 const PAGES_AT_ONCE: u64 = 64;
 
-// biome-ignore lint/complexity/noStaticOnlyClass: asc inlines static methods, and only those parse everywhere
 export class SbiFence {
   static call(hart: Hart, fid: u32): i64 {
     // The hypervisor fences (3..6) are for harts with the H extension.

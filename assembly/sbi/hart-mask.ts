@@ -4,7 +4,6 @@ import { Hart, Harts } from "../hart/hart";
 
 const ALL: u64 = u64.MAX_VALUE;
 
-// biome-ignore lint/complexity/noStaticOnlyClass: asc inlines static methods, and only those parse everywhere
 export class HartMask {
   /** Harts of this machine. */
   static count(): u32 {

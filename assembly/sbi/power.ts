@@ -17,7 +17,6 @@ const RETENTIVE: u32 = 0;
 const NON_RETENTIVE: u32 = 0x8000_0000;
 const SUSPEND_TO_RAM: u32 = 0;
 
-// biome-ignore lint/complexity/noStaticOnlyClass: asc inlines static methods, and only those parse everywhere
 export class SbiPower {
   /** What the last hsm call answers in a1. */
   static value: i64 = 0;

@@ -7,10 +7,9 @@ import { Ip } from "../shared/privileged";
 import { SbiError, SbiExtension, SbiVersion } from "../shared/sbi";
 import { SbiConsole } from "./console";
 import { SbiFence } from "./fence";
-import { SbiPower } from "./power";
 import { HartMask } from "./hart-mask";
+import { SbiPower } from "./power";
 
-// biome-ignore lint/complexity/noStaticOnlyClass: asc inlines static methods, and only those parse everywhere
 export class Sbi {
   static call(hart: Hart): void {
     const id = <u32>Reg.get(hart, 17);
