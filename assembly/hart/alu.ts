@@ -12,13 +12,11 @@ export class Alu {
   }
 
   static execute(hart: Hart, code: i32, op: usize): void {
-    Operand.rd(hart, op, Alu.compute(hart, code, op));
+    const value = Alu.compute(code, Operand.rs1(hart, op), Operand.rs2(hart, op), Operand.imm(op));
+    Operand.rd(hart, op, value);
   }
 
-  private static compute(hart: Hart, code: i32, op: usize): u64 {
-    const rs1 = Operand.rs1(hart, op);
-    const rs2 = Operand.rs2(hart, op);
-    const imm = Operand.imm(op);
+  static compute(code: i32, rs1: u64, rs2: u64, imm: u64): u64 {
     switch (code) {
       case Op.MULH:
         return Wide.mulh(rs1, rs2);

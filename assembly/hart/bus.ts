@@ -49,9 +49,13 @@ export class Bus {
     Bus.settle(hart);
   }
 
-  /** A device may have raised an interrupt or asked to stop: both take effect right behind this instruction. */
+  /**
+   * A device may have raised an interrupt or asked to stop, or written to the very page that is being executed: all of it
+   * takes effect right behind this instruction.
+   */
   @inline private static settle(hart: Hart): void {
-    if (hart.stopRequested || hart.mip & hart.mie) hart.leave |= Leave.NEXT | Leave.EVENT;
+    hart.leave |= Leave.NEXT;
+    if (hart.stopRequested || hart.mip & hart.mie) hart.leave |= Leave.EVENT;
   }
 
   @inline private static isClint(at: u32): bool {

@@ -20,15 +20,60 @@ export class Fpu {
     if (!(hart.mstatus & Mstatus.FS)) return System.illegal(hart, op);
     if (code == Op.FLW || code == Op.FLD) return Fpu.load(hart, op, code == Op.FLD);
     if (code == Op.FSW || code == Op.FSD) return Fpu.store(hart, op, code == Op.FSD);
+    const fused = Fpu.isFused(code);
     let rm: u32 = 0;
     if (Fpu.rounds(code)) {
-      rm = Fpu.rmField(code, op);
+      rm = fused ? load<u16>(op, 10) : load<u32>(op, 8);
       if (rm == DYNAMIC) rm = hart.frm;
       if (rm > LAST_MODE) return System.illegal(hart, op);
     }
+    const rs1: u32 = load<u16>(op, 4);
+    const a = Fpu.fromX(code) ? Reg.x(hart, rs1) : Reg.f(hart, rs1);
+    const b = Reg.f(hart, load<u16>(op, 6));
+    const c = fused ? Reg.f(hart, load<u16>(op, 8)) : 0;
+    const value = Fpu.compute(code, a, b, c, rm);
+    if (Fpu.toX(code)) Reg.setX(hart, load<u16>(op, 2), value);
+    else Reg.setF(hart, load<u16>(op, 2), value);
     hart.mstatus |= Mstatus.FS;
-    if (code < Op.FLD) Fpu.single(hart, code, op, rm);
-    else Fpu.double(hart, code, op, rm);
+  }
+
+  /** The result of an operation on raw register values; flags accrue in Fp.flags. `rm` is a mode that exists. */
+  static compute(code: i32, a: u64, b: u64, c: u64, rm: u32): u64 {
+    return code < Op.FLD ? Fpu.single(code, a, b, c, rm) : Fpu.double(code, a, b, c, rm);
+  }
+
+  /** Whether rs1 is an x register. */
+  static fromX(code: i32): bool {
+    return (
+      code == Op.FMV_W_X ||
+      code == Op.FMV_D_X ||
+      (code >= Op.FCVT_S_W && code <= Op.FCVT_S_LU) ||
+      (code >= Op.FCVT_D_W && code <= Op.FCVT_D_LU)
+    );
+  }
+
+  /** Whether rd is an x register. */
+  static toX(code: i32): bool {
+    return (
+      (code >= Op.FEQ_S && code <= Op.FMV_X_W) ||
+      (code >= Op.FCVT_W_S && code <= Op.FCVT_LU_S) ||
+      (code >= Op.FEQ_D && code <= Op.FMV_X_D) ||
+      (code >= Op.FCVT_W_D && code <= Op.FCVT_LU_D)
+    );
+  }
+
+  static isFused(code: i32): bool {
+    return (code >= Op.FMADD_S && code <= Op.FNMADD_S) || (code >= Op.FMADD_D && code <= Op.FNMADD_D);
+  }
+
+  /** Whether the operation has a rounding mode. */
+  static rounds(code: i32): bool {
+    return (
+      (code >= Op.FMADD_S && code <= Op.FSQRT_S) ||
+      (code >= Op.FCVT_W_S && code <= Op.FCVT_S_LU) ||
+      (code >= Op.FMADD_D && code <= Op.FSQRT_D) ||
+      code >= Op.FCVT_W_D
+    );
   }
 
   private static load(hart: Hart, op: usize, wide: bool): void {
@@ -44,168 +89,134 @@ export class Fpu {
     Memory.store(hart, va, wide ? 8 : 4, Reg.f(hart, load<u16>(op, 6)));
   }
 
-  @inline private static isFused(code: i32): bool {
-    return (code >= Op.FMADD_S && code <= Op.FNMADD_S) || (code >= Op.FMADD_D && code <= Op.FNMADD_D);
-  }
-
-  private static rounds(code: i32): bool {
-    return (
-      (code >= Op.FMADD_S && code <= Op.FSQRT_S) ||
-      (code >= Op.FCVT_W_S && code <= Op.FCVT_S_LU) ||
-      (code >= Op.FMADD_D && code <= Op.FSQRT_D) ||
-      code >= Op.FCVT_W_D
-    );
-  }
-
-  private static rmField(code: i32, op: usize): u32 {
-    return Fpu.isFused(code) ? load<u16>(op, 10) : load<u32>(op, 8);
-  }
-
-  @inline private static s(hart: Hart, op: usize, field: usize): u32 {
-    return F32.unbox(Reg.f(hart, load<u16>(op + field)));
-  }
-
-  @inline private static d(hart: Hart, op: usize, field: usize): u64 {
-    return Reg.f(hart, load<u16>(op + field));
-  }
-
-  private static single(hart: Hart, code: i32, op: usize, rm: u32): void {
-    const rd = <u32>load<u16>(op, 2);
+  private static single(code: i32, ra: u64, rb: u64, rc: u64, rm: u32): u64 {
+    const a = F32.unbox(ra);
+    const b = F32.unbox(rb);
+    const c = F32.unbox(rc);
     switch (code) {
       case Op.FMADD_S:
-        return Fpu.setS(hart, rd, F32.fma(Fpu.s(hart, op, 4), Fpu.s(hart, op, 6), Fpu.s(hart, op, 8), rm));
+        return F32.box(F32.fma(a, b, c, rm));
       case Op.FMSUB_S:
-        return Fpu.setS(hart, rd, F32.fma(Fpu.s(hart, op, 4), Fpu.s(hart, op, 6), Fpu.s(hart, op, 8) ^ SIGN32, rm));
+        return F32.box(F32.fma(a, b, c ^ SIGN32, rm));
       case Op.FNMSUB_S:
-        return Fpu.setS(hart, rd, F32.fma(Fpu.s(hart, op, 4) ^ SIGN32, Fpu.s(hart, op, 6), Fpu.s(hart, op, 8), rm));
+        return F32.box(F32.fma(a ^ SIGN32, b, c, rm));
       case Op.FNMADD_S:
-        return Fpu.setS(
-          hart,
-          rd,
-          F32.fma(Fpu.s(hart, op, 4) ^ SIGN32, Fpu.s(hart, op, 6), Fpu.s(hart, op, 8) ^ SIGN32, rm),
-        );
+        return F32.box(F32.fma(a ^ SIGN32, b, c ^ SIGN32, rm));
       case Op.FADD_S:
-        return Fpu.setS(hart, rd, F32.add(Fpu.s(hart, op, 4), Fpu.s(hart, op, 6), rm));
+        return F32.box(F32.add(a, b, rm));
       case Op.FSUB_S:
-        return Fpu.setS(hart, rd, F32.sub(Fpu.s(hart, op, 4), Fpu.s(hart, op, 6), rm));
+        return F32.box(F32.sub(a, b, rm));
       case Op.FMUL_S:
-        return Fpu.setS(hart, rd, F32.mul(Fpu.s(hart, op, 4), Fpu.s(hart, op, 6), rm));
+        return F32.box(F32.mul(a, b, rm));
       case Op.FDIV_S:
-        return Fpu.setS(hart, rd, F32.div(Fpu.s(hart, op, 4), Fpu.s(hart, op, 6), rm));
+        return F32.box(F32.div(a, b, rm));
       case Op.FSQRT_S:
-        return Fpu.setS(hart, rd, F32.sqrt(Fpu.s(hart, op, 4), rm));
+        return F32.box(F32.sqrt(a, rm));
       case Op.FSGNJ_S:
-        return Fpu.setS(hart, rd, (Fpu.s(hart, op, 4) & ~SIGN32) | (Fpu.s(hart, op, 6) & SIGN32));
+        return F32.box((a & ~SIGN32) | (b & SIGN32));
       case Op.FSGNJN_S:
-        return Fpu.setS(hart, rd, (Fpu.s(hart, op, 4) & ~SIGN32) | (~Fpu.s(hart, op, 6) & SIGN32));
+        return F32.box((a & ~SIGN32) | (~b & SIGN32));
       case Op.FSGNJX_S:
-        return Fpu.setS(hart, rd, Fpu.s(hart, op, 4) ^ (Fpu.s(hart, op, 6) & SIGN32));
+        return F32.box(a ^ (b & SIGN32));
       case Op.FMIN_S:
-        return Fpu.setS(hart, rd, F32.min(Fpu.s(hart, op, 4), Fpu.s(hart, op, 6)));
+        return F32.box(F32.min(a, b));
       case Op.FMAX_S:
-        return Fpu.setS(hart, rd, F32.max(Fpu.s(hart, op, 4), Fpu.s(hart, op, 6)));
+        return F32.box(F32.max(a, b));
       case Op.FEQ_S:
-        return Reg.setX(hart, rd, F32.eq(Fpu.s(hart, op, 4), Fpu.s(hart, op, 6)));
+        return F32.eq(a, b);
       case Op.FLT_S:
-        return Reg.setX(hart, rd, F32.lt(Fpu.s(hart, op, 4), Fpu.s(hart, op, 6)));
+        return F32.lt(a, b);
       case Op.FLE_S:
-        return Reg.setX(hart, rd, F32.le(Fpu.s(hart, op, 4), Fpu.s(hart, op, 6)));
+        return F32.le(a, b);
       case Op.FCLASS_S:
-        return Reg.setX(hart, rd, F32.classify(Fpu.s(hart, op, 4)));
+        return F32.classify(a);
       case Op.FMV_X_W:
-        return Reg.setX(hart, rd, <u64>(<i64>(<i32>Fpu.d(hart, op, 4))));
+        return <u64>(<i64>(<i32>ra));
       case Op.FMV_W_X:
-        return Fpu.setS(hart, rd, <u32>Reg.x(hart, load<u16>(op, 4)));
+        return F32.box(<u32>ra);
       case Op.FCVT_W_S:
-        return Reg.setX(hart, rd, Convert.f32ToI32(Fpu.s(hart, op, 4), rm));
+        return Convert.f32ToI32(a, rm);
       case Op.FCVT_WU_S:
-        return Reg.setX(hart, rd, Convert.f32ToU32(Fpu.s(hart, op, 4), rm));
+        return Convert.f32ToU32(a, rm);
       case Op.FCVT_L_S:
-        return Reg.setX(hart, rd, Convert.f32ToI64(Fpu.s(hart, op, 4), rm));
+        return Convert.f32ToI64(a, rm);
       case Op.FCVT_LU_S:
-        return Reg.setX(hart, rd, Convert.f32ToU64(Fpu.s(hart, op, 4), rm));
+        return Convert.f32ToU64(a, rm);
       case Op.FCVT_S_W:
-        return Fpu.setS(hart, rd, Convert.i32ToF32(<i32>Reg.x(hart, load<u16>(op, 4)), rm));
+        return F32.box(Convert.i32ToF32(<i32>ra, rm));
       case Op.FCVT_S_WU:
-        return Fpu.setS(hart, rd, Convert.u32ToF32(<u32>Reg.x(hart, load<u16>(op, 4)), rm));
+        return F32.box(Convert.u32ToF32(<u32>ra, rm));
       case Op.FCVT_S_L:
-        return Fpu.setS(hart, rd, Convert.i64ToF32(<i64>Reg.x(hart, load<u16>(op, 4)), rm));
+        return F32.box(Convert.i64ToF32(<i64>ra, rm));
       case Op.FCVT_S_LU:
-        return Fpu.setS(hart, rd, Convert.u64ToF32(Reg.x(hart, load<u16>(op, 4)), rm));
+        return F32.box(Convert.u64ToF32(ra, rm));
     }
+    return 0;
   }
 
-  private static double(hart: Hart, code: i32, op: usize, rm: u32): void {
-    const rd = <u32>load<u16>(op, 2);
+  private static double(code: i32, a: u64, b: u64, c: u64, rm: u32): u64 {
     switch (code) {
       case Op.FMADD_D:
-        return Reg.setF(hart, rd, F64.fma(Fpu.d(hart, op, 4), Fpu.d(hart, op, 6), Fpu.d(hart, op, 8), rm));
+        return F64.fma(a, b, c, rm);
       case Op.FMSUB_D:
-        return Reg.setF(hart, rd, F64.fma(Fpu.d(hart, op, 4), Fpu.d(hart, op, 6), Fpu.d(hart, op, 8) ^ SIGN64, rm));
+        return F64.fma(a, b, c ^ SIGN64, rm);
       case Op.FNMSUB_D:
-        return Reg.setF(hart, rd, F64.fma(Fpu.d(hart, op, 4) ^ SIGN64, Fpu.d(hart, op, 6), Fpu.d(hart, op, 8), rm));
+        return F64.fma(a ^ SIGN64, b, c, rm);
       case Op.FNMADD_D:
-        return Reg.setF(
-          hart,
-          rd,
-          F64.fma(Fpu.d(hart, op, 4) ^ SIGN64, Fpu.d(hart, op, 6), Fpu.d(hart, op, 8) ^ SIGN64, rm),
-        );
+        return F64.fma(a ^ SIGN64, b, c ^ SIGN64, rm);
       case Op.FADD_D:
-        return Reg.setF(hart, rd, F64.add(Fpu.d(hart, op, 4), Fpu.d(hart, op, 6), rm));
+        return F64.add(a, b, rm);
       case Op.FSUB_D:
-        return Reg.setF(hart, rd, F64.sub(Fpu.d(hart, op, 4), Fpu.d(hart, op, 6), rm));
+        return F64.sub(a, b, rm);
       case Op.FMUL_D:
-        return Reg.setF(hart, rd, F64.mul(Fpu.d(hart, op, 4), Fpu.d(hart, op, 6), rm));
+        return F64.mul(a, b, rm);
       case Op.FDIV_D:
-        return Reg.setF(hart, rd, F64.div(Fpu.d(hart, op, 4), Fpu.d(hart, op, 6), rm));
+        return F64.div(a, b, rm);
       case Op.FSQRT_D:
-        return Reg.setF(hart, rd, F64.sqrt(Fpu.d(hart, op, 4), rm));
+        return F64.sqrt(a, rm);
       case Op.FSGNJ_D:
-        return Reg.setF(hart, rd, (Fpu.d(hart, op, 4) & ~SIGN64) | (Fpu.d(hart, op, 6) & SIGN64));
+        return (a & ~SIGN64) | (b & SIGN64);
       case Op.FSGNJN_D:
-        return Reg.setF(hart, rd, (Fpu.d(hart, op, 4) & ~SIGN64) | (~Fpu.d(hart, op, 6) & SIGN64));
+        return (a & ~SIGN64) | (~b & SIGN64);
       case Op.FSGNJX_D:
-        return Reg.setF(hart, rd, Fpu.d(hart, op, 4) ^ (Fpu.d(hart, op, 6) & SIGN64));
+        return a ^ (b & SIGN64);
       case Op.FMIN_D:
-        return Reg.setF(hart, rd, F64.min(Fpu.d(hart, op, 4), Fpu.d(hart, op, 6)));
+        return F64.min(a, b);
       case Op.FMAX_D:
-        return Reg.setF(hart, rd, F64.max(Fpu.d(hart, op, 4), Fpu.d(hart, op, 6)));
+        return F64.max(a, b);
       case Op.FEQ_D:
-        return Reg.setX(hart, rd, F64.eq(Fpu.d(hart, op, 4), Fpu.d(hart, op, 6)));
+        return F64.eq(a, b);
       case Op.FLT_D:
-        return Reg.setX(hart, rd, F64.lt(Fpu.d(hart, op, 4), Fpu.d(hart, op, 6)));
+        return F64.lt(a, b);
       case Op.FLE_D:
-        return Reg.setX(hart, rd, F64.le(Fpu.d(hart, op, 4), Fpu.d(hart, op, 6)));
+        return F64.le(a, b);
       case Op.FCLASS_D:
-        return Reg.setX(hart, rd, F64.classify(Fpu.d(hart, op, 4)));
+        return F64.classify(a);
       case Op.FMV_X_D:
-        return Reg.setX(hart, rd, Fpu.d(hart, op, 4));
+        return a;
       case Op.FMV_D_X:
-        return Reg.setF(hart, rd, Reg.x(hart, load<u16>(op, 4)));
+        return a;
       case Op.FCVT_W_D:
-        return Reg.setX(hart, rd, Convert.f64ToI32(Fpu.d(hart, op, 4), rm));
+        return Convert.f64ToI32(a, rm);
       case Op.FCVT_WU_D:
-        return Reg.setX(hart, rd, Convert.f64ToU32(Fpu.d(hart, op, 4), rm));
+        return Convert.f64ToU32(a, rm);
       case Op.FCVT_L_D:
-        return Reg.setX(hart, rd, Convert.f64ToI64(Fpu.d(hart, op, 4), rm));
+        return Convert.f64ToI64(a, rm);
       case Op.FCVT_LU_D:
-        return Reg.setX(hart, rd, Convert.f64ToU64(Fpu.d(hart, op, 4), rm));
+        return Convert.f64ToU64(a, rm);
       case Op.FCVT_D_W:
-        return Reg.setF(hart, rd, Convert.i32ToF64(<i32>Reg.x(hart, load<u16>(op, 4))));
+        return Convert.i32ToF64(<i32>a);
       case Op.FCVT_D_WU:
-        return Reg.setF(hart, rd, Convert.u32ToF64(<u32>Reg.x(hart, load<u16>(op, 4))));
+        return Convert.u32ToF64(<u32>a);
       case Op.FCVT_D_L:
-        return Reg.setF(hart, rd, Convert.i64ToF64(<i64>Reg.x(hart, load<u16>(op, 4)), rm));
+        return Convert.i64ToF64(<i64>a, rm);
       case Op.FCVT_D_LU:
-        return Reg.setF(hart, rd, Convert.u64ToF64(Reg.x(hart, load<u16>(op, 4)), rm));
+        return Convert.u64ToF64(a, rm);
       case Op.FCVT_S_D:
-        return Fpu.setS(hart, rd, Convert.f64ToF32(Fpu.d(hart, op, 4), rm));
+        return F32.box(Convert.f64ToF32(a, rm));
       case Op.FCVT_D_S:
-        return Reg.setF(hart, rd, Convert.f32ToF64(Fpu.s(hart, op, 4)));
+        return Convert.f32ToF64(F32.unbox(a));
     }
-  }
-
-  @inline private static setS(hart: Hart, rd: u32, value: u32): void {
-    Reg.setF(hart, rd, F32.box(value));
+    return 0;
   }
 }

@@ -107,7 +107,8 @@ export class Hart {
   // Current TLB contexts, and those that a change of mode within this address space chooses from.
   fetchContext: usize;
   dataContext: usize;
-  contextClock: u32;
+  /** Counts uses of TLB contexts; 64 bits, because a clock that wraps makes the latest use look like the oldest. */
+  contextClock: u64;
 }
 
 export class Harts {

@@ -64,9 +64,11 @@ export class Slice {
   /** Power-on state, then `pc` in `privilege`. With `sbi`, the state that firmware leaves to a kernel. */
   static reset(hart: Hart, pc: u64, privilege: u32, a0: u64, a1: u64, sbi: u32): void {
     const index = hart.index;
+    const contextClock = hart.contextClock;
     memory.fill(changetype<usize>(hart), 0, HART_SIZE);
     hart.index = index;
-    hart.pc = pc;
+    hart.contextClock = contextClock;
+    hart.pc = pc & ~(<u64>1);
     hart.privilege = privilege;
     hart.mtimecmp = NEVER;
     hart.stimecmp = NEVER;

@@ -69,7 +69,7 @@ export class SlowOperation {
   static cross(hart: Hart, op: usize, page: u64): u32 {
     hart.leave = Leave.NONE;
     const high = Memory.fetchHalf(hart, page + PAGE_SIZE);
-    if (hart.leave) return hart.leave;
+    if (hart.leave & Leave.TRAP) return hart.leave;
     if (load<u32>(op, 8) != high) CodeCache.completeCross(hart.codePage, op, high);
     return Leave.NONE;
   }

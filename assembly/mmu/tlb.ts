@@ -46,7 +46,7 @@ class TlbContext {
   space: u32;
   /** Emptied before its next use. */
   stale: u32;
-  used: u32;
+  used: u64;
   /** Entries from non-global mappings were made since it was last emptied. */
   local: u32;
   /** Entries from superpages were made since it was last emptied. */
@@ -157,7 +157,7 @@ export class Tlb {
   private static search(hart: Hart, satp: u64, space: u32): usize {
     const first = Tlb.first(hart);
     let oldest = first;
-    let oldestUse: u32 = u32.MAX_VALUE;
+    let oldestUse = u64.MAX_VALUE;
     const clock = ++hart.contextClock;
     for (let i: u32 = 0, context = first; i < TLB_CONTEXTS; i++, context += TLB_CONTEXT_SIZE) {
       const header = Tlb.header(context);

@@ -1,8 +1,9 @@
 // The vpagetable walk: Sv39, Sv48 and Sv57 (Privileged 4.4-4.6) with Svnapot, Svpbmt, Svade and Svadu.
 
-import { Hart } from "../hart/hart";
+import { CodeCache } from "../hart/code-cache";
+import { Hart, Leave } from "../hart/hart";
 import { MenvcfgBits } from "../hart/menvcfg";
-import { PAGE_OFFSET_MASK } from "../layout";
+import { PAGE_OFFSET_MASK, PAGE_SHIFT, RAM_BASE } from "../layout";
 import { Mstatus, Privilege, Pte, SatpMode } from "../shared/privileged";
 import { Access } from "./access";
 import { Pmp } from "./pmp";
@@ -79,6 +80,8 @@ export class Walk {
         if (!(menvcfg & MenvcfgBits.ADUE)) return Walked.PAGE_FAULT;
         if (!Pmp.allows(hart, pteGpa, 8, Access.STORE, Privilege.S)) return Walked.ACCESS_FAULT;
         store<u64>(pteHost, pte | wanted);
+        // The table may lie in the very page that is being executed.
+        if (CodeCache.hasCode(<u32>((pteGpa - RAM_BASE) >> PAGE_SHIFT))) hart.leave |= Leave.NEXT;
         Ram.wrote(pteGpa, 8);
       }
 

@@ -1,7 +1,7 @@
 // SBI RFENCE (chapter 8): fences on other harts. Ranges of more pages than are worth walking flush everything.
 
 import { Hart, Reg } from "../hart/hart";
-import { PAGE_SIZE } from "../layout";
+import { PAGE_MASK, PAGE_SIZE } from "../layout";
 import { Tlb } from "../mmu/tlb";
 import { SbiError } from "../shared/sbi";
 import { HartMask } from "./hart-mask";
@@ -33,12 +33,12 @@ export class SbiFence {
 
   private static all(hart: Hart, start: u64, size: u64): void {
     if (SbiFence.isWide(start, size)) return Tlb.flush(hart);
-    for (let va = start; va < start + size; va += PAGE_SIZE) Tlb.flushPage(hart, va);
+    for (let va = start & PAGE_MASK; va < start + size; va += PAGE_SIZE) Tlb.flushPage(hart, va);
   }
 
   private static asid(hart: Hart, start: u64, size: u64, asid: u32): void {
     if (SbiFence.isWide(start, size)) return Tlb.flushAsid(hart, asid);
-    for (let va = start; va < start + size; va += PAGE_SIZE) Tlb.flushPageAsid(hart, va, asid);
+    for (let va = start & PAGE_MASK; va < start + size; va += PAGE_SIZE) Tlb.flushPageAsid(hart, va, asid);
   }
 
   /** Zero start and size, or size -1, mean the whole address space. */

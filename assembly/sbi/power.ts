@@ -1,6 +1,7 @@
 // SBI hart state management, system reset and system suspend (chapters 9, 10 and 13).
 
 import { Hart, Leave, Reg } from "../hart/hart";
+import { Ram } from "../mmu/ram";
 import { Tlb } from "../mmu/tlb";
 import { Mstatus, Privilege } from "../shared/privileged";
 import { ResetType } from "../shared/run-exit";
@@ -16,6 +17,8 @@ const HART_SUSPEND: u32 = 3;
 const RETENTIVE: u32 = 0;
 const NON_RETENTIVE: u32 = 0x8000_0000;
 const SUSPEND_TO_RAM: u32 = 0;
+/** The last of the reset reasons; those above are reserved or other people's. */
+const SYSTEM_FAILURE: u32 = 1;
 
 export class SbiPower {
   /** What the last hsm call answers in a1. */
@@ -43,9 +46,10 @@ export class SbiPower {
   static reset(hart: Hart, fid: u32): i64 {
     if (fid != 0) return SbiError.NOT_SUPPORTED;
     const type = <u32>Reg.get(hart, 10);
-    if (type > <u32>ResetType.WARM_REBOOT) return SbiError.INVALID_PARAM;
+    const reason = <u32>Reg.get(hart, 11);
+    if (type > <u32>ResetType.WARM_REBOOT || reason > SYSTEM_FAILURE) return SbiError.INVALID_PARAM;
     hart.resetType = type;
-    hart.resetReason = <u32>Reg.get(hart, 11);
+    hart.resetReason = reason;
     hart.resetRequested = 1;
     return SbiError.SUCCESS;
   }
@@ -54,23 +58,26 @@ export class SbiPower {
   static systemSuspend(hart: Hart, fid: u32): i64 {
     if (fid != 0) return SbiError.NOT_SUPPORTED;
     if (<u32>Reg.get(hart, 10) != SUSPEND_TO_RAM) return SbiError.INVALID_PARAM;
-    SbiPower.sleep(hart, true);
-    return SbiError.SUCCESS;
+    return SbiPower.sleep(hart, true);
   }
 
   private static suspend(hart: Hart, type: u32): i64 {
     if (type != RETENTIVE && type != NON_RETENTIVE) return SbiError.INVALID_PARAM;
-    SbiPower.sleep(hart, type == NON_RETENTIVE);
-    return SbiError.SUCCESS;
+    return SbiPower.sleep(hart, type == NON_RETENTIVE);
   }
 
-  private static sleep(hart: Hart, resumes: bool): void {
+  private static sleep(hart: Hart, resumes: bool): i64 {
+    if (resumes) {
+      const resumePc = Reg.get(hart, 11);
+      // An odd address is none that an instruction can have.
+      if (resumePc & 1 || !Ram.contains(resumePc, 2)) return SbiError.INVALID_ADDRESS;
+      hart.suspended = 1;
+      hart.resumePc = resumePc;
+      hart.resumeArgument = Reg.get(hart, 12);
+    }
     hart.waiting = 1;
     hart.leave |= Leave.EVENT;
-    if (!resumes) return;
-    hart.suspended = 1;
-    hart.resumePc = Reg.get(hart, 11);
-    hart.resumeArgument = Reg.get(hart, 12);
+    return SbiError.SUCCESS;
   }
 
   /** The state that a hart resumes in (table 9.2): S mode, no translation, interrupts off. */

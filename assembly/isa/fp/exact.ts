@@ -210,7 +210,7 @@ export class Exact {
     return Round.canonicalNaN(single);
   }
 
-  /** "The sign of an exact zero sum is + in all modes but roundTowardNegative" (IEEE 754-2019, 6.3), unless both are -0. */
+  /** The sum of two zeros keeps a common sign; otherwise it is +0 in all modes but RDN (IEEE 754-2019, 6.3). */
   private static zeroSum(negative: bool, otherNegative: bool, rm: u32, single: bool): u64 {
     return Round.zero(negative == otherNegative ? negative : rm == RoundingMode.RDN, single);
   }
@@ -237,11 +237,11 @@ export class Exact {
     return xh * yh + (middle >> 32) + ((xl * yh + (middle & 0xffff_ffff)) >> 32);
   }
 
-  /** The low half of (high:low) >> count with any bit lost ORed into bit 0; count > 0. */
+  /** The low half of (high:low) >> count with any bit lost ORed into bit 0; count > 0, and high is not zero. */
   @inline
   private static shiftRightJamLow(high: u64, low: u64, count: u32): u64 {
     if (count < 64) return (high << (64 - count)) | (low >> count) | u64(low << (64 - count) != 0);
-    if (count == 64) return high | u64(low != 0);
-    return Round.shiftRightJam(high, count - 64) | u64(low != 0);
+    // All of this half is sticky, and what remains of `high` makes it so.
+    return Round.shiftRightJam(high, count - 64);
   }
 }

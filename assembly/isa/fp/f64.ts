@@ -18,13 +18,10 @@ export class F64 {
       // range is a multiple of the smallest subnormal number, hence exact.
       if (!Binary64.isSpecial(reinterpret<u64>(sum))) {
         if (Fp.inexactKnown()) return reinterpret<u64>(sum);
-        // Knuth's TwoSum: the error of a sum is a binary64 number and these operations compute it exactly, unless
-        // one of them overflows. An infinity among them leaves an infinite or NaN error, never a finite one.
-        const error = F64.sumError(x, y);
-        if (!Binary64.isSpecial(reinterpret<u64>(error))) {
-          if (error != 0) Fp.raise(FpFlag.NX);
-          return reinterpret<u64>(sum);
-        }
+        // The error of an exact sum comes out as zero, of an inexact one as what it is or, if a step overflows, as an
+        // infinity or a NaN.
+        if (F64.sumError(x, y) != 0) Fp.raise(FpFlag.NX);
+        return reinterpret<u64>(sum);
       }
     }
     return Exact.add(a, b, rm, false);
@@ -170,7 +167,11 @@ export class F64 {
     return Binary64.field(x) - (1023 - 400) <= 800;
   }
 
-  /** x + y as rounded to nearest, subtracted from x + y (TwoSum); nothing may overflow. */
+  /**
+   * (x + y) less its rounded sum, which must be finite: Knuth's TwoSum, exact unless a step overflows. That takes an
+   * inexact sum (of an exact one, `virtual` is y and the differences are zero), and one infinity among the steps
+   * leaves an infinite or NaN result, never a finite one.
+   */
   @inline
   private static sumError(x: f64, y: f64): f64 {
     const sum = x + y;
