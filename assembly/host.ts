@@ -16,6 +16,19 @@ export declare function mmioStore(gpa: u32, size: u32, value: u32): void;
 @external("env", "consoleWrite")
 export declare function consoleWrite(address: u32, length: u32): void;
 
+/**
+ * Compiles the wasm module at `address`, which exports `count` regions as "0", "1" and so on, puts them into the table the core
+ * imports, in order, and answers the index of the first; 0 when that failed.
+ */
+// @ts-expect-error see above
+@external("env", "jitInstall")
+export declare function jitInstall(address: u32, length: u32, count: u32): u32;
+
+/** No region that was installed will be entered again. */
+// @ts-expect-error see above
+@external("env", "jitForget")
+export declare function jitForget(): void;
+
 /** SBI debug console input: fills at most `length` bytes, answers how many. */
 // @ts-expect-error see above
 @external("env", "consoleRead")

@@ -5,6 +5,7 @@ import { Counters } from "./hart/counters";
 import { Csrs } from "./hart/csr";
 import { Hart, Harts } from "./hart/hart";
 import { Slice } from "./hart/slice";
+import { Jit } from "./jit/jit";
 import { DIRTY_BITMAP, MAX_HARTS, PAGE_SHIFT } from "./layout";
 import { Ram } from "./mmu/ram";
 import { Tlb } from "./mmu/tlb";
@@ -13,6 +14,7 @@ import { Interrupt, Ip } from "./shared/privileged";
 import { RunExit } from "./shared/run-exit";
 
 export * from "./hart/hart-offsets";
+export * from "./jit/helpers";
 export * from "./layout";
 export * from "./virtio/exports";
 
@@ -36,6 +38,11 @@ export function resetHart(hart: Hart, pc: u64, privilege: u32, a0: u64, a1: u64,
 /** Runs at most `instructions` counted instructions. */
 export function run(hart: Hart, instructions: u32): RunExit {
   return Slice.run(hart, instructions);
+}
+
+/** Whether hot code is compiled (1) or everything interpreted (0). Takes effect for code that gets hot from now on. */
+export function setJit(enabled: u32): void {
+  Jit.enabled = enabled != 0;
 }
 
 /** From inside a device access: `run` comes back right behind the current instruction. */

@@ -4,10 +4,12 @@
  *   0x0000_0400  data of the module itself (asc --memoryBase)
  *   0x0001_0000  Hart[MAX_HARTS]                HART_STRIDE apart
  *   0x0002_0000  Machine: RAM size, code cache cursors
+ *   0x0003_0000  the compiler's graph of the region at hand, and what waits to be compiled
  *   0x0010_0000  TLB contexts                   MAX_HARTS * TLB_CONTEXTS * TLB_CONTEXT_SIZE
  *   0x0080_0000  dirty bitmap                   one bit a RAM page: written since last cleared
  *   0x0082_0000  writable bitmap                one bit a RAM page: some store TLB may hold it
  *   0x0088_0000  code page index                one u32 a RAM page: its CodePage, or 0
+ *   0x00c0_0000  the compiler's buffers: a body, and the module it becomes part of
  *   0x0100_0000  virtqueues and their requests
  *   0x0200_0000  CodePage[]                     one for each RAM page that code ran from
  *   0x0400_0000  predecoded operations          bump-allocated, dropped as a whole when full
@@ -20,6 +22,9 @@ export const HART_STRIDE: usize = 0x2000;
 
 export const MACHINE_BASE: usize = 0x0002_0000;
 
+export const JIT_GRAPH: usize = 0x0003_0000;
+export const JIT_QUEUE: usize = 0x0003_8000;
+
 export const TLB_BASE: usize = 0x0010_0000;
 export const TLB_CONTEXTS: u32 = 32;
 export const TLB_CONTEXT_SIZE: usize = 0xa000;
@@ -27,6 +32,10 @@ export const TLB_CONTEXT_SIZE: usize = 0xa000;
 export const DIRTY_BITMAP: usize = 0x0080_0000;
 export const WRITABLE_BITMAP: usize = 0x0082_0000;
 export const CODE_PAGE_INDEX: usize = 0x0088_0000;
+
+export const JIT_BODY: usize = 0x00c0_0000;
+export const JIT_MODULE: usize = 0x00c8_0000;
+export const JIT_MODULE_END: usize = 0x0100_0000;
 
 export const VIRTQ_BASE: usize = 0x0100_0000;
 export const VIRTQ_END: usize = 0x0200_0000;

@@ -56,6 +56,8 @@ export class Atomic {
     const operand = <i32>Reg.x(hart, load<u16>(op, 6));
     let value = operand;
     switch (code) {
+      case Op.AMOSWAP_W:
+        break;
       case Op.AMOADD_W:
         value = old + operand;
         break;
@@ -90,6 +92,8 @@ export class Atomic {
     const operand = Reg.x(hart, load<u16>(op, 6));
     let value = operand;
     switch (code) {
+      case Op.AMOSWAP_D:
+        break;
       case Op.AMOADD_D:
         value = old + operand;
         break;

@@ -8,7 +8,7 @@
 //   block     +0  u16  instructions in it
 //             +2  u16  1 when an operation that is not an instruction (Pseudo.CROSS) stands before the first
 //             +4  u32  times entered (what a compiler would want to know)
-//             +8  u64  -
+//             +8  u32  table index of its compiled region, or 0
 //             +16      operations, 16 bytes each; the last one never falls through
 //   operation +0 .. +11  as Decoder leaves it, but that branches carry the page offset of their target
 //             +12 u16  offset in the page;  +14 u16  offset of the next instruction (4096 and more: the next page)
@@ -21,6 +21,7 @@
 
 import { Decoder } from "../isa/generated/decode";
 import { OP_COUNT, Op } from "../isa/generated/op";
+import { Jit } from "../jit/jit";
 import {
   CODE_PAGE_INDEX,
   CODE_PAGES,
@@ -80,6 +81,19 @@ export class CodeCache {
     store<u32>(block, load<u32>(block, 4) + 1, 4);
   }
 
+  /** The table index of the region compiled for this block, or 0. */
+  @inline static compiled(block: usize): u32 {
+    return load<u32>(block, 8);
+  }
+
+  static setCompiled(block: usize, index: u32): void {
+    store<u32>(block, index, 8);
+  }
+
+  @inline static heat(block: usize): u32 {
+    return load<u32>(block, 4);
+  }
+
   @inline static bias(block: usize): i32 {
     return load<u16>(block, 2);
   }
@@ -135,6 +149,7 @@ export class CodeCache {
       store<u32>(CODE_PAGE_INDEX + ((<usize>load<u32>(codePage, PAGE_NUMBER)) << 2), 0);
     }
     CodeCache.init();
+    Jit.forget();
     for (let i: u32 = 0; i < MAX_HARTS; i++) Tlb.removeFetches(Harts.at(i));
   }
 
@@ -191,6 +206,7 @@ export class CodeCache {
     store<u16>(block, <u16>count);
     store<u16>(block, <u16>bias, 2);
     store<u32>(block, 0, 4);
+    store<u32>(block, 0, 8);
     store<u32>(NEXT_OP, <u32>op);
     store<u32>(codePage + (offset << 1), <u32>block);
     return block;
@@ -244,7 +260,7 @@ export class CodeCache {
   }
 
   /** Operations that never continue with the one behind them. */
-  private static endsBlock(op: i32): bool {
+  static endsBlock(op: i32): bool {
     return (
       (op >= Op.JAL && op <= Op.BGEU) ||
       op == Op.ILLEGAL ||

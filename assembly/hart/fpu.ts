@@ -11,7 +11,7 @@ import { System } from "./system";
 
 const SIGN32: u32 = 0x8000_0000;
 const SIGN64: u64 = 0x8000_0000_0000_0000;
-const DYNAMIC: u32 = 7;
+export const DYNAMIC: u32 = 7;
 const LAST_MODE: u32 = 4;
 
 export class Fpu {
@@ -23,7 +23,7 @@ export class Fpu {
     const fused = Fpu.isFused(code);
     let rm: u32 = 0;
     if (Fpu.rounds(code)) {
-      rm = fused ? load<u16>(op, 10) : load<u32>(op, 8);
+      rm = Fpu.rm(code, op);
       if (rm == DYNAMIC) rm = hart.frm;
       if (rm > LAST_MODE) return System.illegal(hart, op);
     }
@@ -64,6 +64,11 @@ export class Fpu {
 
   static isFused(code: i32): bool {
     return (code >= Op.FMADD_S && code <= Op.FNMADD_S) || (code >= Op.FMADD_D && code <= Op.FNMADD_D);
+  }
+
+  /** The rounding mode in the instruction. */
+  static rm(code: i32, op: usize): u32 {
+    return Fpu.isFused(code) ? load<u16>(op, 10) : load<u32>(op, 8);
   }
 
   /** Whether the operation has a rounding mode. */

@@ -103,6 +103,10 @@ export class Hart {
   op: usize;
   /** The CodePage that is being executed. */
   codePage: usize;
+  /** 1: a compiled region was left before an instruction that the interpreter has to execute. */
+  stay: u32;
+  /** 1: the instruction at `pc` lies in a page that PMP regions cut, and has to be fetched on its own. */
+  fetchAlone: u32;
 
   // Current TLB contexts, and those that a change of mode within this address space chooses from.
   fetchContext: usize;
@@ -110,6 +114,9 @@ export class Hart {
   /** Counts uses of TLB contexts; 64 bits, because a clock that wraps makes the latest use look like the oldest. */
   contextClock: u64;
 }
+
+/** The register operand of writes to x0: a slot behind x31 that nothing reads. */
+export const HART_SINK: u32 = 32 * 8;
 
 export class Harts {
   @inline static at(index: u32): Hart {

@@ -6,6 +6,7 @@
 
 import { F32 } from "../isa/fp/f32";
 import { Op } from "../isa/generated/op";
+import { HOT, Jit } from "../jit/jit";
 import { HART_STRIDE, PAGE_MASK, PAGE_OFFSET_MASK, PAGE_SIZE } from "../layout";
 import { Tlb } from "../mmu/tlb";
 import { BLOCK_HEADER, CodeCache, OP_SIZE, PSEUDO_CROSS, PSEUDO_NEXT } from "./code-cache";
@@ -27,6 +28,7 @@ export class Interpreter {
     let codePage: usize = 0;
     let context = hart.dataContext;
     let leave: u32 = Leave.NONE;
+    let stay: u32 = 0;
 
     while (true) {
       // Where the program counter is: a page of code, and an offset in it.
@@ -50,6 +52,7 @@ export class Interpreter {
             context = hart.dataContext;
             continue;
           }
+          if (hart.fetchAlone && left > 1) break;
         }
         hart.codePage = codePage;
       }
@@ -71,7 +74,23 @@ export class Interpreter {
         block = CodeCache.truncate(block, left, changetype<usize>(hart) + SCRATCH);
         left = 0;
       } else {
-        CodeCache.enter(block);
+        if (stay) {
+          stay = 0;
+        } else {
+          const compiled = CodeCache.compiled(block);
+          if (compiled) {
+            left = call_indirect<i32>(compiled, hart, left, page);
+            stay = hart.stay;
+            offset = <u32>(hart.pc & PAGE_OFFSET_MASK);
+            if ((hart.pc & PAGE_MASK) != page) {
+              page = hart.pc & PAGE_MASK;
+              codePage = 0;
+            }
+            continue;
+          }
+          CodeCache.enter(block);
+          if (CodeCache.heat(block) == HOT) Jit.queue(codePage, offset);
+        }
         left -= count;
       }
 

@@ -9,7 +9,7 @@ import { Tlb } from "../mmu/tlb";
 import { Walk, Walked } from "../mmu/walk";
 import { Cause, Mstatus, Privilege, SatpMode } from "../shared/privileged";
 import { Bus } from "./bus";
-import { CodeCache } from "./code-cache";
+import { CodeCache, LAST_HALFWORD } from "./code-cache";
 import { Hart, Leave } from "./hart";
 
 /** Addresses above the 56 physical bits that PTEs and PMP know do not exist. */
@@ -39,10 +39,7 @@ export class Memory {
    * without it when the address is not RAM, `hart.busGpa` then holds it.
    */
   static translate(hart: Hart, va: u64, size: u32, access: Access): usize {
-    let privilege = hart.privilege;
-    if (privilege == Privilege.M && hart.mstatus & Mstatus.MPRV) {
-      privilege = <u32>(hart.mstatus >> Mstatus.MPP_SHIFT) & 3;
-    }
+    const privilege = Memory.dataPrivilege(hart);
     const gpa = Memory.physical(hart, va, access, privilege);
     if (hart.leave & Leave.TRAP) return 0;
     if (!Pmp.allows(hart, gpa, size, access, privilege)) return Memory.fault(hart, va, access, Walked.ACCESS_FAULT);
@@ -50,9 +47,29 @@ export class Memory {
       hart.busGpa = gpa;
       return 0;
     }
+    return Memory.admit(hart, va, gpa, access, Pmp.isUniform(hart, gpa));
+  }
+
+  /**
+   * Has the TLB know [va, va + size) if it can be accessed without any further consequence: no fault, no device, no page
+   * crossing, no store into code. What is false here is no error: the interpreter makes the access, and finds out.
+   */
+  static enter(hart: Hart, va: u64, size: u32, access: Access): bool {
+    if (<u32>(va & PAGE_OFFSET_MASK) + size > PAGE_SIZE) return false;
+    const privilege = Memory.dataPrivilege(hart);
+    hart.leave = Leave.NONE;
+    const gpa = Memory.physical(hart, va, access, privilege);
+    if (hart.leave || !Ram.contains(gpa, size)) return false;
+    if (!Pmp.isUniform(hart, gpa) || !Pmp.allows(hart, gpa, size, access, privilege)) return false;
+    if (access == Access.STORE && CodeCache.hasCode(<u32>((gpa - RAM_BASE) >> PAGE_SHIFT))) return false;
+    Memory.admit(hart, va, gpa, access, true);
+    return true;
+  }
+
+  /** The linear address of `gpa`, which is RAM that may be accessed; entered in the TLB if `uniform`. */
+  private static admit(hart: Hart, va: u64, gpa: u64, access: Access, uniform: bool): usize {
     const address = Ram.host(gpa);
     const page = address & ~(<usize>PAGE_OFFSET_MASK);
-    const uniform = Pmp.isUniform(hart, gpa);
     if (access == Access.STORE) {
       Memory.noteStore(hart, <u32>((gpa - RAM_BASE) >> PAGE_SHIFT), uniform);
       if (uniform) Tlb.enterStore(hart.dataContext, va, page, Walk.level, Walk.global);
@@ -62,13 +79,30 @@ export class Memory {
     return address;
   }
 
+  /** The privilege of loads and stores (3.1.6.3). */
+  private static dataPrivilege(hart: Hart): u32 {
+    if (hart.privilege == Privilege.M && hart.mstatus & Mstatus.MPRV) {
+      return <u32>(hart.mstatus >> Mstatus.MPP_SHIFT) & 3;
+    }
+    return hart.privilege;
+  }
+
   /** The CodePage that `pc` lies in; 0 with Leave.TRAP set when it may not be executed. */
   static fetchPage(hart: Hart, pc: u64): usize {
     const gpa = Memory.fetchGpa(hart, pc, 2);
     if (hart.leave & Leave.TRAP) return 0;
     const codePage = CodeCache.pageFor(<u32>((gpa - RAM_BASE) >> PAGE_SHIFT));
-    const page = Ram.host(gpa & PAGE_MASK);
-    Tlb.enterFetch(hart.fetchContext, pc & PAGE_MASK, codePage, page, Walk.level, Walk.global);
+    if (Pmp.isUniform(hart, gpa)) {
+      const page = Ram.host(gpa & PAGE_MASK);
+      Tlb.enterFetch(hart.fetchContext, pc & PAGE_MASK, codePage, page, Walk.level, Walk.global);
+    } else {
+      // Nothing is known of the instructions behind this one, and of its own second half only this.
+      hart.fetchAlone = 1;
+      const halves = (load<u16>(Ram.host(gpa)) & 3) == 3 && (gpa & PAGE_OFFSET_MASK) != LAST_HALFWORD;
+      if (halves && !Pmp.allows(hart, gpa + 2, 2, Access.FETCH, hart.privilege)) {
+        return Memory.fault(hart, pc + 2, Access.FETCH, Walked.ACCESS_FAULT);
+      }
+    }
     return codePage;
   }
 
@@ -81,11 +115,7 @@ export class Memory {
   private static fetchGpa(hart: Hart, va: u64, size: u64): u64 {
     const gpa = Memory.physical(hart, va, Access.FETCH, hart.privilege);
     if (hart.leave & Leave.TRAP) return 0;
-    // Blocks are decoded by pages: a page that PMP regions cut must be executable as a whole.
-    const allowed = Pmp.isUniform(hart, gpa)
-      ? Pmp.allows(hart, gpa, size, Access.FETCH, hart.privilege)
-      : Pmp.allows(hart, gpa & PAGE_MASK, PAGE_SIZE, Access.FETCH, hart.privilege);
-    if (!allowed || !Ram.contains(gpa, size)) {
+    if (!Pmp.allows(hart, gpa, size, Access.FETCH, hart.privilege) || !Ram.contains(gpa, size)) {
       Memory.fault(hart, va, Access.FETCH, Walked.ACCESS_FAULT);
       return 0;
     }

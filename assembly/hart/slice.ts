@@ -1,6 +1,7 @@
 // A slice: what a hart does between two looks at the host. Interrupts and timers take effect at exact counts.
 
 import { Fp } from "../isa/fp/flags";
+import { Jit } from "../jit/jit";
 import { Pmp } from "../mmu/pmp";
 import { Tlb } from "../mmu/tlb";
 import { SbiPower } from "../sbi/power";
@@ -25,6 +26,7 @@ export class Slice {
     Fp.flags = hart.fflags;
     const exit = Slice.loop(hart, hart.icount + instructions);
     Csrs.fflags(hart);
+    Jit.settle();
     return exit;
   }
 
@@ -45,6 +47,8 @@ export class Slice {
       let until = min(end, now + LONGEST);
       const deadline = Counters.deadline(hart);
       if (deadline != NEVER) until = min(until, max(Counters.countAt(hart, deadline), now + 1));
+      if (hart.fetchAlone) until = now + 1;
+      hart.fetchAlone = 0;
       hart.eventCount = until;
       hart.left = <i32>(until - now);
       Interpreter.run(hart);

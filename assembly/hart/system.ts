@@ -142,11 +142,14 @@ export class System {
    */
   private static cacheBlock(hart: Hart, va: u64): void {
     const block = va & ~(<u64>(CACHE_BLOCK - 1));
-    Memory.translate(hart, block, CACHE_BLOCK, Access.LOAD);
-    if (!(hart.leave & Leave.TRAP)) return;
-    hart.leave = Leave.NONE;
-    Memory.translate(hart, block, CACHE_BLOCK, Access.STORE);
+    if (Memory.translate(hart, block, CACHE_BLOCK, Access.LOAD)) return;
+    if (hart.leave & Leave.TRAP) {
+      hart.leave = Leave.NONE;
+      if (Memory.translate(hart, block, CACHE_BLOCK, Access.STORE)) return;
+    }
+    // Devices and vacant addresses have no blocks.
     if (hart.leave & Leave.TRAP) hart.trapValue = va;
+    else Memory.trap(hart, Cause.STORE_ACCESS, va);
   }
 
   private static zeroBlock(hart: Hart, va: u64): void {

@@ -19,7 +19,7 @@ import { HART_RECENT_CONTEXTS } from "../hart/hart-offsets";
 import { PAGE_MASK, TLB_BASE, TLB_CONTEXT_SIZE, TLB_CONTEXTS } from "../layout";
 import { Mstatus, Privilege, SatpMode } from "../shared/privileged";
 
-const STORE_TABLE: usize = 0x4000;
+export const STORE_TABLE: usize = 0x4000;
 const FETCH_TABLE: usize = 0x8000;
 const TABLES_END: usize = 0x9000;
 const ENTRY: usize = 16;

@@ -73,7 +73,7 @@ export class F64 {
   static fma(a: u64, b: u64, c: u64, rm: u32): u64 {
     if (rm == RoundingMode.RNE && F64.isModerate(a) && F64.isModerate(b)) {
       if (F64.isModerate(c)) {
-        // With moderate operands, every term below is zero or at least 2^-905, and nothing overflows or underflows.
+        // With moderate operands, every term below is zero or at least 2^-904, and nothing overflows or underflows.
         // The error of the product is a number of units of ulp(a) * ulp(b), at most half the last place of the
         // product: less than 2^53 of them, so that arithmetic modulo 2^64 gives it exactly.
         const product = reinterpret<f64>(a) * reinterpret<f64>(b);

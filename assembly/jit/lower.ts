@@ -1,0 +1,415 @@
+// One guest instruction as wasm. What has no lowering leaves the region before it: the interpreter executes it.
+
+import { Alu } from "../hart/alu";
+import { CodeCache } from "../hart/code-cache";
+import { DYNAMIC, Fpu } from "../hart/fpu";
+import { HART_SINK, Hart } from "../hart/hart";
+import { HART_X } from "../hart/hart-offsets";
+import { Op } from "../isa/generated/op";
+import { PAGE_MASK } from "../layout";
+import { Access } from "../mmu/access";
+import { STORE_TABLE } from "../mmu/tlb";
+import { Mstatus } from "../shared/privileged";
+import { Emitter } from "./emitter";
+import { Local, Locals } from "./locals";
+import { Wasm } from "./wasm";
+
+const BOX: i64 = 0xffff_ffff_0000_0000;
+
+/** Functions of the core that regions import, in this order (Module.imports). */
+export const enum Import {
+  FILL = 0,
+  ALU = 1,
+  FPU = 2,
+  ATOMIC = 3,
+  COUNT = 4,
+}
+
+export class Lower {
+  /** Label depth of the region's exit from where code is being written. */
+  static exitDepth: u32 = 0;
+  /** Instructions of the block behind the one being lowered, this one included: what an exit before it gives back. */
+  static remaining: i32 = 0;
+  /** mstatus.FS was found dirty earlier in this block. */
+  static fpuChecked: bool = false;
+
+  static x(offset: u32): void {
+    if (offset == 0) Emitter.i64(0);
+    else Emitter.get(Locals.of(offset, false));
+  }
+
+  static setX(offset: u32): void {
+    if (offset == HART_SINK) Emitter.op(Wasm.DROP);
+    else Emitter.set(Locals.write(offset, false));
+  }
+
+  static f(offset: u32): void {
+    Emitter.get(Locals.of(offset, true));
+  }
+
+  static setF(offset: u32): void {
+    Emitter.set(Locals.write(offset, true));
+  }
+
+  @inline static rd(op: usize): u32 {
+    return load<u16>(op, 2);
+  }
+  @inline static rs1(op: usize): u32 {
+    return load<u16>(op, 4);
+  }
+  @inline static rs2(op: usize): u32 {
+    return load<u16>(op, 6);
+  }
+  @inline static imm(op: usize): i64 {
+    return <i64>load<i32>(op, 8);
+  }
+
+  /** Lowers the operation at `op`; false when the interpreter has to execute it. */
+  static instruction(op: usize): bool {
+    const code = <i32>load<u16>(op);
+    if (code >= Op.LB && code <= Op.LWU) Lower.load(op, code);
+    else if (code >= Op.SB && code <= Op.SD) Lower.store(op, code);
+    else if (code == Op.FENCE) return true;
+    else if (code >= Op.LR_W && code <= Op.AMOMAXU_D) Lower.atomic(op, code);
+    else if (code >= Op.FLW && code <= Op.FCVT_D_S) Lower.float(op, code);
+    else if (code < Op.JAL || code == Op.MUL || code == Op.MULW || Alu.has(code)) {
+      if (Lower.rd(op) == HART_SINK) return true;
+      Lower.compute(op, code);
+      Lower.setX(Lower.rd(op));
+    } else return false;
+    return true;
+  }
+
+  private static compute(op: usize, code: i32): void {
+    switch (code) {
+      case Op.ADDI:
+        if (Lower.rs1(op) == 0) return Emitter.i64(Lower.imm(op));
+        if (Lower.imm(op) == 0) return Lower.x(Lower.rs1(op));
+        return Lower.immediate(op, Wasm.I64_ADD);
+      case Op.ADD:
+        return Lower.binary(op, Wasm.I64_ADD);
+      case Op.SUB:
+        return Lower.binary(op, Wasm.I64_SUB);
+      case Op.LUI:
+        return Emitter.i64(Lower.imm(op));
+      case Op.AUIPC:
+        Emitter.get(Local.PAGE);
+        Emitter.i64(<i64>CodeCache.offsetOf(op) + Lower.imm(op));
+        return Emitter.op(Wasm.I64_ADD);
+      case Op.SLTI:
+        Lower.immediate(op, Wasm.I64_LT_S);
+        return Emitter.op(Wasm.I64_EXTEND_I32_U);
+      case Op.SLTIU:
+        Lower.immediate(op, Wasm.I64_LT_U);
+        return Emitter.op(Wasm.I64_EXTEND_I32_U);
+      case Op.XORI:
+        return Lower.immediate(op, Wasm.I64_XOR);
+      case Op.ORI:
+        return Lower.immediate(op, Wasm.I64_OR);
+      case Op.ANDI:
+        return Lower.immediate(op, Wasm.I64_AND);
+      case Op.SLT:
+        Lower.binary(op, Wasm.I64_LT_S);
+        return Emitter.op(Wasm.I64_EXTEND_I32_U);
+      case Op.SLTU:
+        Lower.binary(op, Wasm.I64_LT_U);
+        return Emitter.op(Wasm.I64_EXTEND_I32_U);
+      case Op.XOR:
+        return Lower.binary(op, Wasm.I64_XOR);
+      case Op.OR:
+        return Lower.binary(op, Wasm.I64_OR);
+      case Op.AND:
+        return Lower.binary(op, Wasm.I64_AND);
+      case Op.SLLI:
+        return Lower.immediate(op, Wasm.I64_SHL);
+      case Op.SRLI:
+        return Lower.immediate(op, Wasm.I64_SHR_U);
+      case Op.SRAI:
+        return Lower.immediate(op, Wasm.I64_SHR_S);
+      case Op.SLL:
+        return Lower.binary(op, Wasm.I64_SHL);
+      case Op.SRL:
+        return Lower.binary(op, Wasm.I64_SHR_U);
+      case Op.SRA:
+        return Lower.binary(op, Wasm.I64_SHR_S);
+      case Op.ADDIW:
+        return Lower.immediateWord(op, Wasm.I32_ADD);
+      case Op.ADDW:
+        return Lower.binaryWord(op, Wasm.I32_ADD);
+      case Op.SUBW:
+        return Lower.binaryWord(op, Wasm.I32_SUB);
+      case Op.SLLIW:
+        return Lower.immediateWord(op, Wasm.I32_SHL);
+      case Op.SRLIW:
+        return Lower.immediateWord(op, Wasm.I32_SHR_U);
+      case Op.SRAIW:
+        return Lower.immediateWord(op, Wasm.I32_SHR_S);
+      case Op.SLLW:
+        return Lower.binaryWord(op, Wasm.I32_SHL);
+      case Op.SRLW:
+        return Lower.binaryWord(op, Wasm.I32_SHR_U);
+      case Op.SRAW:
+        return Lower.binaryWord(op, Wasm.I32_SHR_S);
+      case Op.MUL:
+        return Lower.binary(op, Wasm.I64_MUL);
+      case Op.MULW:
+        return Lower.binaryWord(op, Wasm.I32_MUL);
+    }
+    Emitter.i32(code);
+    Lower.x(Lower.rs1(op));
+    Lower.x(Lower.rs2(op));
+    Emitter.i64(Lower.imm(op));
+    Emitter.call(Import.ALU);
+  }
+
+  private static binary(op: usize, code: Wasm): void {
+    Lower.x(Lower.rs1(op));
+    Lower.x(Lower.rs2(op));
+    Emitter.op(code);
+  }
+
+  private static immediate(op: usize, code: Wasm): void {
+    Lower.x(Lower.rs1(op));
+    Emitter.i64(Lower.imm(op));
+    Emitter.op(code);
+  }
+
+  private static binaryWord(op: usize, code: Wasm): void {
+    Lower.x(Lower.rs1(op));
+    Emitter.op(Wasm.I32_WRAP_I64);
+    Lower.x(Lower.rs2(op));
+    Emitter.op(Wasm.I32_WRAP_I64);
+    Emitter.op(code);
+    Emitter.op(Wasm.I64_EXTEND_I32_S);
+  }
+
+  private static immediateWord(op: usize, code: Wasm): void {
+    Lower.x(Lower.rs1(op));
+    Emitter.op(Wasm.I32_WRAP_I64);
+    Emitter.i32(<i32>Lower.imm(op));
+    Emitter.op(code);
+    Emitter.op(Wasm.I64_EXTEND_I32_S);
+  }
+
+  /** Leaves the linear address of [rs1 + imm, + size) on the stack; leaves the region where the TLB cannot have it. */
+  private static address(op: usize, size: i64, access: Access): void {
+    Lower.x(Lower.rs1(op));
+    if (Lower.imm(op)) {
+      Emitter.i64(Lower.imm(op));
+      Emitter.op(Wasm.I64_ADD);
+    }
+    Emitter.tee(Local.VA);
+    Emitter.i64(8);
+    Emitter.op(Wasm.I64_SHR_U);
+    Emitter.op(Wasm.I32_WRAP_I64);
+    Emitter.i32(0x3ff0);
+    Emitter.op(Wasm.I32_AND);
+    Emitter.get(Local.CONTEXT);
+    Emitter.op(Wasm.I32_ADD);
+    Emitter.tee(Local.ENTRY);
+    const table = access == Access.STORE ? <u32>STORE_TABLE : 0;
+    Emitter.memory(Wasm.I64_LOAD, table);
+    Emitter.get(Local.VA);
+    if (size > 1) {
+      Emitter.i64(size - 1);
+      Emitter.op(Wasm.I64_ADD);
+    }
+    Emitter.i64(PAGE_MASK);
+    Emitter.op(Wasm.I64_AND);
+    Emitter.op(Wasm.I64_NE);
+    Emitter.op(Wasm.IF);
+    Emitter.op(Wasm.VOID);
+    Emitter.get(Local.HART);
+    Emitter.get(Local.VA);
+    Emitter.i32(<i32>size);
+    Emitter.i32(access);
+    Emitter.call(Import.FILL);
+    Emitter.op(Wasm.I32_EQZ);
+    Lower.leaveIf(op, 1);
+    Emitter.op(Wasm.END);
+    Emitter.get(Local.VA);
+    Emitter.op(Wasm.I32_WRAP_I64);
+    Emitter.get(Local.ENTRY);
+    Emitter.memory(Wasm.I32_LOAD, table + 8);
+    Emitter.op(Wasm.I32_ADD);
+  }
+
+  /** Where the condition on the stack holds, leaves the region before the instruction at `op`, which the interpreter executes. */
+  static leaveIf(op: usize, depth: u32): void {
+    Emitter.op(Wasm.IF);
+    Emitter.op(Wasm.VOID);
+    Lower.leave(op, depth + 1);
+    Emitter.op(Wasm.END);
+  }
+
+  static leave(op: usize, depth: u32): void {
+    Emitter.get(Local.LEFT);
+    Emitter.i32(Lower.remaining);
+    Emitter.op(Wasm.I32_ADD);
+    Emitter.set(Local.LEFT);
+    Emitter.i32(1);
+    Emitter.set(Local.STAY);
+    Lower.exitAt(CodeCache.offsetOf(op), depth);
+  }
+
+  /** Leaves the region for the instruction at `offset` from the page. */
+  static exitAt(offset: u32, depth: u32): void {
+    Emitter.get(Local.PAGE);
+    Emitter.i64(<i64>(<i32>offset));
+    Emitter.op(Wasm.I64_ADD);
+    Emitter.set(Local.PC);
+    Emitter.br(Lower.exitDepth + depth);
+  }
+
+  private static load(op: usize, code: i32): void {
+    let size: i64 = 8;
+    let wasm = Wasm.I64_LOAD;
+    switch (code) {
+      case Op.LB:
+        size = 1;
+        wasm = Wasm.I64_LOAD8_S;
+        break;
+      case Op.LH:
+        size = 2;
+        wasm = Wasm.I64_LOAD16_S;
+        break;
+      case Op.LW:
+        size = 4;
+        wasm = Wasm.I64_LOAD32_S;
+        break;
+      case Op.LBU:
+        size = 1;
+        wasm = Wasm.I64_LOAD8_U;
+        break;
+      case Op.LHU:
+        size = 2;
+        wasm = Wasm.I64_LOAD16_U;
+        break;
+      case Op.LWU:
+        size = 4;
+        wasm = Wasm.I64_LOAD32_U;
+        break;
+    }
+    Lower.address(op, size, Access.LOAD);
+    Emitter.memory(wasm, 0);
+    Lower.setX(Lower.rd(op));
+  }
+
+  private static store(op: usize, code: i32): void {
+    const size: i64 = code == Op.SB ? 1 : code == Op.SH ? 2 : code == Op.SW ? 4 : 8;
+    Lower.address(op, size, Access.STORE);
+    Lower.x(Lower.rs2(op));
+    Emitter.memory(
+      code == Op.SB
+        ? Wasm.I64_STORE8
+        : code == Op.SH
+          ? Wasm.I64_STORE16
+          : code == Op.SW
+            ? Wasm.I64_STORE32
+            : Wasm.I64_STORE,
+      0,
+    );
+  }
+
+  /** Through the register file in memory: the core does it as the interpreter would. */
+  private static atomic(op: usize, code: i32): void {
+    Lower.spill(Lower.rs1(op));
+    if (code != Op.LR_W && code != Op.LR_D) Lower.spill(Lower.rs2(op));
+    Emitter.get(Local.HART);
+    Emitter.i32(<i32>op);
+    Emitter.call(Import.ATOMIC);
+    Emitter.op(Wasm.I32_EQZ);
+    Lower.leaveIf(op, 0);
+    const rd = Lower.rd(op);
+    if (rd == HART_SINK) return;
+    Emitter.get(Local.HART);
+    Emitter.memory(Wasm.I64_LOAD, <u32>HART_X + rd);
+    Lower.setX(rd);
+  }
+
+  private static spill(register: u32): void {
+    if (register == 0) return;
+    Emitter.get(Local.HART);
+    Lower.x(register);
+    Emitter.memory(Wasm.I64_STORE, <u32>HART_X + register);
+  }
+
+  /** The unit must be dirty already: the interpreter makes it so, or traps. */
+  private static checkFpu(op: usize): void {
+    if (Lower.fpuChecked) return;
+    Lower.fpuChecked = true;
+    Emitter.get(Local.HART);
+    Emitter.memory(Wasm.I64_LOAD, <u32>offsetof<Hart>("mstatus"));
+    Emitter.i64(Mstatus.FS);
+    Emitter.op(Wasm.I64_AND);
+    Emitter.i64(Mstatus.FS);
+    Emitter.op(Wasm.I64_NE);
+    Lower.leaveIf(op, 0);
+  }
+
+  private static float(op: usize, code: i32): void {
+    Lower.checkFpu(op);
+    switch (code) {
+      case Op.FLD:
+        Lower.address(op, 8, Access.LOAD);
+        Emitter.memory(Wasm.I64_LOAD, 0);
+        return Lower.setF(Lower.rd(op));
+      case Op.FLW:
+        Lower.address(op, 4, Access.LOAD);
+        Emitter.memory(Wasm.I64_LOAD32_U, 0);
+        Emitter.i64(BOX);
+        Emitter.op(Wasm.I64_OR);
+        return Lower.setF(Lower.rd(op));
+      case Op.FSD:
+        Lower.address(op, 8, Access.STORE);
+        Lower.f(Lower.rs2(op));
+        return Emitter.memory(Wasm.I64_STORE, 0);
+      case Op.FSW:
+        Lower.address(op, 4, Access.STORE);
+        Lower.f(Lower.rs2(op));
+        return Emitter.memory(Wasm.I64_STORE32, 0);
+      case Op.FMV_X_D:
+        Lower.f(Lower.rs1(op));
+        return Lower.setX(Lower.rd(op));
+      case Op.FMV_D_X:
+        Lower.x(Lower.rs1(op));
+        return Lower.setF(Lower.rd(op));
+      case Op.FMV_X_W:
+        Lower.f(Lower.rs1(op));
+        Emitter.op(Wasm.I64_EXTEND32_S);
+        return Lower.setX(Lower.rd(op));
+      case Op.FMV_W_X:
+        Lower.x(Lower.rs1(op));
+        Emitter.i64(BOX);
+        Emitter.op(Wasm.I64_OR);
+        return Lower.setF(Lower.rd(op));
+    }
+    Lower.arithmetic(op, code);
+  }
+
+  private static arithmetic(op: usize, code: i32): void {
+    const fused = Fpu.isFused(code);
+    const rm = Fpu.rm(code, op);
+    const dynamic = Fpu.rounds(code) && rm == DYNAMIC;
+    if (dynamic) {
+      Emitter.i32(4);
+      Emitter.get(Local.HART);
+      Emitter.memory(Wasm.I32_LOAD, <u32>offsetof<Hart>("frm"));
+      Emitter.op(Wasm.I32_LT_S);
+      Lower.leaveIf(op, 0);
+    }
+    Emitter.i32(code);
+    if (Fpu.fromX(code)) Lower.x(Lower.rs1(op));
+    else Lower.f(Lower.rs1(op));
+    Lower.f(Lower.rs2(op));
+    if (fused) Lower.f(load<u16>(op, 8));
+    else Emitter.i64(0);
+    if (dynamic) {
+      Emitter.get(Local.HART);
+      Emitter.memory(Wasm.I32_LOAD, <u32>offsetof<Hart>("frm"));
+    } else Emitter.i32(rm);
+    Emitter.call(Import.FPU);
+    if (Fpu.toX(code)) Lower.setX(Lower.rd(op));
+    else Lower.setF(Lower.rd(op));
+  }
+}

@@ -1,0 +1,85 @@
+// The frame of a wasm module of regions: everything but their code.
+//
+//   types      0 region (hart i32, left i32, page i64) -> left i32;  1.. those of the helpers
+//   imports    "e" "a".. the helpers in the order of Import;  "e" "m" the vkernel's memory
+//   exports    one region each: names of one character, from "0" on
+
+import { Emitter } from "./emitter";
+import { Import } from "./lower";
+import { Wasm } from "./wasm";
+
+const ENVIRONMENT: u32 = 101; // e
+const MEMORY: u32 = 109; // m
+const FIRST_HELPER: u32 = 97; // a
+const FIRST_REGION: u32 = 48; // 0
+
+const I32: u64 = 0x7f;
+const I64: u64 = 0x7e;
+const REGION: u64 = I32 | (I32 << 8) | (I64 << 16);
+const FILL: u64 = I32 | (I64 << 8) | (I32 << 16) | (I32 << 24);
+const ALU: u64 = I32 | (I64 << 8) | (I64 << 16) | (I64 << 24);
+const FPU: u64 = I32 | (I64 << 8) | (I64 << 16) | (I64 << 24) | (I32 << 32);
+const ATOMIC: u64 = I32 | (I32 << 8);
+
+export class Module {
+  /** Begins a module of `count` regions; answers what `end` wants. */
+  static begin(at: usize, count: u32): usize {
+    Emitter.beginAt(at);
+    Emitter.raw32(0x6d73_6100);
+    Emitter.raw32(1);
+    Module.types();
+    Module.imports();
+
+    let section = Emitter.openSection(Wasm.SECTION_FUNCTION);
+    Emitter.u32(count);
+    for (let i: u32 = 0; i < count; i++) Emitter.u32(0);
+    Emitter.closeLength(section);
+
+    section = Emitter.openSection(Wasm.SECTION_EXPORT);
+    Emitter.u32(count);
+    for (let i: u32 = 0; i < count; i++) {
+      Emitter.letter(FIRST_REGION + i);
+      Emitter.byte(0);
+      Emitter.u32(<u32>Import.COUNT + i);
+    }
+    Emitter.closeLength(section);
+
+    section = Emitter.openSection(Wasm.SECTION_CODE);
+    Emitter.u32(count);
+    return section;
+  }
+
+  static end(section: usize): void {
+    Emitter.closeLength(section);
+  }
+
+  private static types(): void {
+    const section = Emitter.openSection(Wasm.SECTION_TYPE);
+    Emitter.u32(5);
+    Emitter.signature(REGION, Wasm.I32);
+    Emitter.signature(FILL, Wasm.I32);
+    Emitter.signature(ALU, Wasm.I64);
+    Emitter.signature(FPU, Wasm.I64);
+    Emitter.signature(ATOMIC, Wasm.I32);
+    Emitter.closeLength(section);
+  }
+
+  private static imports(): void {
+    const section = Emitter.openSection(Wasm.SECTION_IMPORT);
+    Emitter.u32(<u32>Import.COUNT + 1);
+    for (let i: u32 = 0; i < <u32>Import.COUNT; i++) {
+      Emitter.letter(ENVIRONMENT);
+      Emitter.letter(FIRST_HELPER + i);
+      Emitter.byte(0);
+      Emitter.u32(1 + i);
+    }
+    Emitter.letter(ENVIRONMENT);
+    Emitter.letter(MEMORY);
+    Emitter.op(Wasm.MEMORY);
+    Emitter.op(Wasm.SHARED);
+    // The limits that the core itself declares (asconfig.json).
+    Emitter.u32(2048);
+    Emitter.u32(65536);
+    Emitter.closeLength(section);
+  }
+}

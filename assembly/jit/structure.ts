@@ -1,0 +1,164 @@
+// Control flow: from a region's dominator tree to wasm's blocks and loops (Ramsey, "Beyond Relooper", ICFP 2022).
+
+import { BLOCK_HEADER, CodeCache, OP_SIZE, PSEUDO_NEXT } from "../hart/code-cache";
+import { HART_SINK } from "../hart/hart";
+import { Op } from "../isa/generated/op";
+import { Emitter } from "./emitter";
+import { Local } from "./locals";
+import { Lower } from "./lower";
+import { NONE, Region } from "./region";
+import { Wasm } from "./wasm";
+
+/** What each open wasm label means: a node that a branch to it reaches, or nothing (an `if`). */
+const labels: usize = memory.data(4096);
+const NOTHING: i32 = -2;
+
+export class Structure {
+  private static depth: i32 = 0;
+
+  static emit(): void {
+    Structure.depth = 0;
+    Lower.exitDepth = 0;
+    Structure.tree(0);
+  }
+
+  private static push(node: i32): void {
+    store<i32>(labels + ((<usize>Structure.depth) << 2), node);
+    Structure.depth++;
+    Lower.exitDepth++;
+  }
+
+  private static pop(): void {
+    Structure.depth--;
+    Lower.exitDepth--;
+    Emitter.op(Wasm.END);
+  }
+
+  private static open(code: Wasm, node: i32): void {
+    Emitter.op(code);
+    Emitter.op(Wasm.VOID);
+    Structure.push(node);
+  }
+
+  /** Everything that `index` dominates. */
+  private static tree(index: i32): void {
+    if (!Region.node(index).isLoop) return Structure.within(index, Region.ordered - 1);
+    Structure.open(Wasm.LOOP, index);
+    Structure.within(index, Region.ordered - 1);
+    Structure.pop();
+  }
+
+  /** Node `index` inside blocks that end at those of its children, up to position `last`, where paths meet: later ones outside. */
+  private static within(index: i32, last: i32): void {
+    for (let i = last; i > Region.node(index).order; i--) {
+      const child = Region.at(i);
+      const node = Region.node(child);
+      if (node.dominator != index || node.forwardEdges < 2) continue;
+      Structure.open(Wasm.BLOCK, child);
+      Structure.within(index, i - 1);
+      Structure.pop();
+      Structure.tree(child);
+      return;
+    }
+    Structure.body(index);
+  }
+
+  private static body(index: i32): void {
+    const node = Region.node(index);
+    const count = CodeCache.count(node.block);
+    // The block is paid for before it begins; one that cannot be is left to the interpreter, which cuts it.
+    Emitter.get(Local.LEFT);
+    Emitter.i32(count);
+    Emitter.op(Wasm.I32_SUB);
+    Emitter.tee(Local.LEFT);
+    Emitter.i32(0);
+    Emitter.op(Wasm.I32_LT_S);
+    Emitter.op(Wasm.IF);
+    Emitter.op(Wasm.VOID);
+    Emitter.get(Local.LEFT);
+    Emitter.i32(count);
+    Emitter.op(Wasm.I32_ADD);
+    Emitter.set(Local.LEFT);
+    Lower.exitAt(node.offset, 1);
+    Emitter.op(Wasm.END);
+
+    Lower.fpuChecked = false;
+    Lower.remaining = count;
+    let op = node.block + BLOCK_HEADER;
+    const terminator = Region.terminator(node.block);
+    for (; op < terminator; op += OP_SIZE) {
+      if (!Lower.instruction(op)) return Lower.leave(op, 0);
+      Lower.remaining--;
+    }
+    Structure.end(index, op);
+  }
+
+  private static end(index: i32, op: usize): void {
+    const code = <i32>load<u16>(op);
+    const node = Region.node(index);
+    if (code == PSEUDO_NEXT) return Structure.go(index, node.next, CodeCache.nextOf(op));
+    if (code == Op.JAL) {
+      Structure.link(op);
+      return Structure.go(index, node.taken, load<u32>(op, 8));
+    }
+    if (code == Op.JALR) {
+      Lower.x(Lower.rs1(op));
+      if (Lower.imm(op)) {
+        Emitter.i64(Lower.imm(op));
+        Emitter.op(Wasm.I64_ADD);
+      }
+      Emitter.i64(-2);
+      Emitter.op(Wasm.I64_AND);
+      Emitter.set(Local.PC);
+      Structure.link(op);
+      return Emitter.br(Lower.exitDepth);
+    }
+    if (code < Op.BEQ || code > Op.BGEU) return Lower.leave(op, 0);
+    Lower.x(Lower.rs1(op));
+    Lower.x(Lower.rs2(op));
+    Emitter.op(Structure.comparison(code));
+    Structure.open(Wasm.IF, NOTHING);
+    Structure.go(index, node.taken, load<u32>(op, 8));
+    Emitter.op(Wasm.ELSE);
+    Structure.go(index, node.next, CodeCache.nextOf(op));
+    Structure.pop();
+  }
+
+  private static comparison(code: i32): Wasm {
+    switch (code) {
+      case Op.BEQ:
+        return Wasm.I64_EQ;
+      case Op.BNE:
+        return Wasm.I64_NE;
+      case Op.BLT:
+        return Wasm.I64_LT_S;
+      case Op.BGE:
+        return Wasm.I64_GE_S;
+      case Op.BLTU:
+        return Wasm.I64_LT_U;
+    }
+    return Wasm.I64_GE_U;
+  }
+
+  private static link(op: usize): void {
+    if (Lower.rd(op) == HART_SINK) return;
+    Emitter.get(Local.PAGE);
+    Emitter.i64(CodeCache.nextOf(op));
+    Emitter.op(Wasm.I64_ADD);
+    Lower.setX(Lower.rd(op));
+  }
+
+  /** Goes from node `from` to node `to`, or out of the region to `offset`. */
+  private static go(from: i32, to: i32, offset: u32): void {
+    if (to == NONE) return Lower.exitAt(offset, 0);
+    const target = Region.node(to);
+    if (target.order <= Region.node(from).order || target.forwardEdges > 1) Emitter.br(Structure.labelOf(to));
+    else Structure.tree(to);
+  }
+
+  private static labelOf(node: i32): u32 {
+    let i = Structure.depth - 1;
+    while (load<i32>(labels + ((<usize>i) << 2)) != node) i--;
+    return <u32>(Structure.depth - 1 - i);
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * The machine's core: the wasm module compiled from assembly/, one instance a vkernel, over a memory of its own.
+ * Only this folder touches `WebAssembly`. Addresses of harts and of everything else are offsets in that memory.
+ */
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { VkrunError } from "../errors.js";
+import { Layout } from "../generated/layout.js";
+import { Regions } from "./regions.js";
+
+/** What the core asks of its host, in the middle of a guest instruction. See assembly/host.ts. */
+export interface CoreHost {
+  mmioLoad(gpa: number, size: number): number;
+  mmioStore(gpa: number, size: number, value: number): void;
+  /** SBI debug console: `length` bytes at linear address `address`. */
+  consoleWrite(address: number, length: number): void;
+  /** Fills at most `length` bytes at `address`; answers how many. */
+  consoleRead(address: number, length: number): number;
+}
+
+/** What the core offers. 64-bit integers are BigInt, as wasm has it. See assembly/index.ts. */
+export interface CoreExports extends WebAssembly.Exports {
+  init(ramBytes: number): void;
+  hart(index: number): number;
+  resetHart(hart: number, pc: bigint, privilege: number, a0: bigint, a1: bigint, sbi: number): void;
+  run(hart: number, instructions: number): number;
+  requestStop(hart: number): void;
+  icount(hart: number): bigint;
+  setClock(hart: number, time: bigint, rate: number): void;
+  time(hart: number): bigint;
+  nextTimer(hart: number): bigint;
+  setInterrupt(hart: number, cause: number, level: number): void;
+  ramWritten(gpa: bigint, length: number): void;
+  /** 1: compile hot code; 0: interpret everything. */
+  setJit(enabled: number): void;
+  jitFill(hart: number, va: bigint, size: number, access: number): number;
+  jitAlu(code: number, rs1: bigint, rs2: bigint, imm: bigint): bigint;
+  jitFpu(code: number, a: bigint, b: bigint, c: bigint, rm: number): bigint;
+  jitAtomic(hart: number, op: number): number;
+}
+
+const PAGE_BYTES = 0x1_0000;
+
+/** From src/wasm/core.ts as from dist/wasm/core.js. */
+const MODULE_PATH = fileURLToPath(new URL("../../build/vkrun.wasm", import.meta.url));
+
+let compiling: Promise<WebAssembly.Module> | undefined;
+
+export type CoreModule = WebAssembly.Module;
+
+export class Core {
+  readonly exports: CoreExports;
+  /** All of linear memory. */
+  readonly bytes: Uint8Array;
+  /** Guest RAM: its first byte is gpa 0x8000_0000. */
+  readonly ram: Uint8Array;
+
+  private constructor(
+    readonly memory: WebAssembly.Memory,
+    readonly ramBytes: number,
+    instance: WebAssembly.Instance,
+    readonly regions: Regions,
+  ) {
+    this.exports = instance.exports as CoreExports;
+    this.bytes = new Uint8Array(memory.buffer);
+    this.ram = this.bytes.subarray(Layout.RAM.OFFSET, Layout.RAM.OFFSET + ramBytes);
+  }
+
+  /** Compiles the module, once a process: the result can be posted to workers, which then share its machine code. */
+  static load(): Promise<CoreModule> {
+    compiling ??= Core.#compile().catch((error: unknown) => {
+      compiling = undefined;
+      throw error;
+    });
+    return compiling;
+  }
+
+  static async #compile(): Promise<CoreModule> {
+    try {
+      return await WebAssembly.compile(await readFile(MODULE_PATH));
+    } catch (cause) {
+      throw new VkrunError("ERR_VKRUN_CORE_MISSING", `the machine's core ${MODULE_PATH} cannot be loaded`, {
+        hint: "Reinstall vkrun, or run `./build.sh build` in a checkout.",
+        cause,
+      });
+    }
+  }
+
+  /** A memory for a guest of `ramBytes` (a multiple of 64 KiB), zeroed, none of it resident yet. */
+  static allocate(ramBytes: number): WebAssembly.Memory {
+    const pages = Math.ceil((Layout.RAM.OFFSET + ramBytes) / PAGE_BYTES);
+    try {
+      return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    } catch (cause) {
+      const mebibytes = Math.round(ramBytes / 0x10_0000);
+      throw new VkrunError(
+        "ERR_VKRUN_MEMORY_UNAVAILABLE",
+        `the host has no room for ${mebibytes} MiB of guest memory`,
+        {
+          hint: "Ask for less memory (-m), or raise the limit on address space (`ulimit -v`, cgroup limits).",
+          cause,
+        },
+      );
+    }
+  }
+
+  /**
+   * A new instance over `memory`, which must be all zeroes. The instance, and not only the memory, is what a
+   * reset renews: module variables start over too.
+   */
+  static async instantiate(
+    module: CoreModule,
+    memory: WebAssembly.Memory,
+    ramBytes: number,
+    host: CoreHost,
+  ): Promise<Core> {
+    const regions = new Regions(memory);
+    const imports = {
+      env: {
+        memory,
+        mmioLoad: host.mmioLoad,
+        mmioStore: host.mmioStore,
+        consoleWrite: host.consoleWrite,
+        consoleRead: host.consoleRead,
+        table: regions.table,
+        jitInstall: (address: number, length: number, count: number) => regions.install(address, length, count),
+        jitForget: () => regions.forget(),
+      },
+    };
+    const core = new Core(memory, ramBytes, await WebAssembly.instantiate(module, imports), regions);
+    regions.connect(core.exports);
+    core.exports.init(ramBytes);
+    return core;
+  }
+}
