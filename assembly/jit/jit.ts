@@ -10,6 +10,7 @@ import { HART_F, HART_X } from "../hart/hart-offsets";
 import { jitForget, jitInstall } from "../host";
 import { JIT_BODY, JIT_MODULE, JIT_QUEUE } from "../layout";
 import { Emitter } from "./emitter";
+import { Float } from "./float";
 import { Local, Locals } from "./locals";
 import { Module } from "./module";
 import { Region } from "./region";
@@ -108,6 +109,7 @@ export class Jit {
     Emitter.get(Local.HART);
     Emitter.memory(Wasm.I32_LOAD, <u32>offsetof<Hart>("dataContext"));
     Emitter.set(Local.CONTEXT);
+    Float.prologue();
     for (let i: u32 = 0; i < 64; i++) {
       if (!Locals.at(i)) continue;
       Emitter.get(Local.HART);

@@ -2,8 +2,8 @@
 
 /*
  *   0 hart    i32   1 left  i32   2 page  i64       parameters
- *   3 context i32   4 entry i32   5 stay  i32       scratch
- *   6 va      i64   7 pc    i64   8.. guest registers, i64
+ *   3 context i32   4 entry i32   5 stay  i32   6 fast i32: the fast case of floating point holds
+ *   7 va      i64   8 pc    i64   9.. guest registers, i64
  */
 export const enum Local {
   HART = 0,
@@ -12,9 +12,10 @@ export const enum Local {
   CONTEXT = 3,
   ENTRY = 4,
   STAY = 5,
-  VA = 6,
-  PC = 7,
-  FIRST_REGISTER = 8,
+  FAST = 6,
+  VA = 7,
+  PC = 8,
+  FIRST_REGISTER = 9,
 }
 
 /** Byte offset of f0 in the table; x registers come first. */
@@ -27,7 +28,16 @@ export class Locals {
   /** Bit i: x_i (32 + i: f_i) was written. */
   static written: u64 = 0;
 
+  /** Local.FAST has to be set. */
+  static usesFast: bool = false;
+
+  static fast(): u32 {
+    Locals.usesFast = true;
+    return Local.FAST;
+  }
+
   static reset(): void {
+    Locals.usesFast = false;
     memory.fill(table, 0, 64);
     Locals.count = 0;
     Locals.written = 0;

@@ -2,19 +2,16 @@
 
 import { Alu } from "../hart/alu";
 import { CodeCache } from "../hart/code-cache";
-import { DYNAMIC, Fpu } from "../hart/fpu";
-import { HART_SINK, Hart } from "../hart/hart";
+import { HART_SINK } from "../hart/hart";
 import { HART_X } from "../hart/hart-offsets";
 import { Op } from "../isa/generated/op";
 import { PAGE_MASK } from "../layout";
 import { Access } from "../mmu/access";
 import { STORE_TABLE } from "../mmu/tlb";
-import { Mstatus } from "../shared/privileged";
 import { Emitter } from "./emitter";
+import { Float } from "./float";
 import { Local, Locals } from "./locals";
 import { Wasm } from "./wasm";
-
-const BOX: i64 = 0xffff_ffff_0000_0000;
 
 /** Functions of the core that regions import, in this order (Module.imports). */
 export const enum Import {
@@ -30,8 +27,6 @@ export class Lower {
   static exitDepth: u32 = 0;
   /** Instructions of the block behind the one being lowered, this one included: what an exit before it gives back. */
   static remaining: i32 = 0;
-  /** mstatus.FS was found dirty earlier in this block. */
-  static fpuChecked: bool = false;
 
   static x(offset: u32): void {
     if (offset == 0) Emitter.i64(0);
@@ -71,7 +66,7 @@ export class Lower {
     else if (code >= Op.SB && code <= Op.SD) Lower.store(op, code);
     else if (code == Op.FENCE) return true;
     else if (code >= Op.LR_W && code <= Op.AMOMAXU_D) Lower.atomic(op, code);
-    else if (code >= Op.FLW && code <= Op.FCVT_D_S) Lower.float(op, code);
+    else if (code >= Op.FLW && code <= Op.FCVT_D_S) Float.instruction(op, code);
     else if (code < Op.JAL || code == Op.MUL || code == Op.MULW || Alu.has(code)) {
       if (Lower.rd(op) == HART_SINK) return true;
       Lower.compute(op, code);
@@ -192,7 +187,7 @@ export class Lower {
   }
 
   /** Leaves the linear address of [rs1 + imm, + size) on the stack; leaves the region where the TLB cannot have it. */
-  private static address(op: usize, size: i64, access: Access): void {
+  static address(op: usize, size: i64, access: Access): void {
     Lower.x(Lower.rs1(op));
     if (Lower.imm(op)) {
       Emitter.i64(Lower.imm(op));
@@ -332,84 +327,5 @@ export class Lower {
     Emitter.get(Local.HART);
     Lower.x(register);
     Emitter.memory(Wasm.I64_STORE, <u32>HART_X + register);
-  }
-
-  /** The unit must be dirty already: the interpreter makes it so, or traps. */
-  private static checkFpu(op: usize): void {
-    if (Lower.fpuChecked) return;
-    Lower.fpuChecked = true;
-    Emitter.get(Local.HART);
-    Emitter.memory(Wasm.I64_LOAD, <u32>offsetof<Hart>("mstatus"));
-    Emitter.i64(Mstatus.FS);
-    Emitter.op(Wasm.I64_AND);
-    Emitter.i64(Mstatus.FS);
-    Emitter.op(Wasm.I64_NE);
-    Lower.leaveIf(op, 0);
-  }
-
-  private static float(op: usize, code: i32): void {
-    Lower.checkFpu(op);
-    switch (code) {
-      case Op.FLD:
-        Lower.address(op, 8, Access.LOAD);
-        Emitter.memory(Wasm.I64_LOAD, 0);
-        return Lower.setF(Lower.rd(op));
-      case Op.FLW:
-        Lower.address(op, 4, Access.LOAD);
-        Emitter.memory(Wasm.I64_LOAD32_U, 0);
-        Emitter.i64(BOX);
-        Emitter.op(Wasm.I64_OR);
-        return Lower.setF(Lower.rd(op));
-      case Op.FSD:
-        Lower.address(op, 8, Access.STORE);
-        Lower.f(Lower.rs2(op));
-        return Emitter.memory(Wasm.I64_STORE, 0);
-      case Op.FSW:
-        Lower.address(op, 4, Access.STORE);
-        Lower.f(Lower.rs2(op));
-        return Emitter.memory(Wasm.I64_STORE32, 0);
-      case Op.FMV_X_D:
-        Lower.f(Lower.rs1(op));
-        return Lower.setX(Lower.rd(op));
-      case Op.FMV_D_X:
-        Lower.x(Lower.rs1(op));
-        return Lower.setF(Lower.rd(op));
-      case Op.FMV_X_W:
-        Lower.f(Lower.rs1(op));
-        Emitter.op(Wasm.I64_EXTEND32_S);
-        return Lower.setX(Lower.rd(op));
-      case Op.FMV_W_X:
-        Lower.x(Lower.rs1(op));
-        Emitter.i64(BOX);
-        Emitter.op(Wasm.I64_OR);
-        return Lower.setF(Lower.rd(op));
-    }
-    Lower.arithmetic(op, code);
-  }
-
-  private static arithmetic(op: usize, code: i32): void {
-    const fused = Fpu.isFused(code);
-    const rm = Fpu.rm(code, op);
-    const dynamic = Fpu.rounds(code) && rm == DYNAMIC;
-    if (dynamic) {
-      Emitter.i32(4);
-      Emitter.get(Local.HART);
-      Emitter.memory(Wasm.I32_LOAD, <u32>offsetof<Hart>("frm"));
-      Emitter.op(Wasm.I32_LT_S);
-      Lower.leaveIf(op, 0);
-    }
-    Emitter.i32(code);
-    if (Fpu.fromX(code)) Lower.x(Lower.rs1(op));
-    else Lower.f(Lower.rs1(op));
-    Lower.f(Lower.rs2(op));
-    if (fused) Lower.f(load<u16>(op, 8));
-    else Emitter.i64(0);
-    if (dynamic) {
-      Emitter.get(Local.HART);
-      Emitter.memory(Wasm.I32_LOAD, <u32>offsetof<Hart>("frm"));
-    } else Emitter.i32(rm);
-    Emitter.call(Import.FPU);
-    if (Fpu.toX(code)) Lower.setX(Lower.rd(op));
-    else Lower.setF(Lower.rd(op));
   }
 }

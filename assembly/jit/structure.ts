@@ -4,6 +4,7 @@ import { BLOCK_HEADER, CodeCache, OP_SIZE, PSEUDO_NEXT } from "../hart/code-cach
 import { HART_SINK } from "../hart/hart";
 import { Op } from "../isa/generated/op";
 import { Emitter } from "./emitter";
+import { Float } from "./float";
 import { Local } from "./locals";
 import { Lower } from "./lower";
 import { NONE, Region } from "./region";
@@ -82,7 +83,7 @@ export class Structure {
     Lower.exitAt(node.offset, 1);
     Emitter.op(Wasm.END);
 
-    Lower.fpuChecked = false;
+    Float.checked = false;
     Lower.remaining = count;
     let op = node.block + BLOCK_HEADER;
     const terminator = Region.terminator(node.block);
