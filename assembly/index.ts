@@ -15,6 +15,7 @@ import { RunExit } from "./shared/run-exit";
 
 export * from "./hart/hart-offsets";
 export * from "./jit/helpers";
+export { JIT_HOT } from "./jit/jit";
 export * from "./layout";
 export * from "./virtio/exports";
 
@@ -40,9 +41,9 @@ export function run(hart: Hart, instructions: u32): RunExit {
   return Slice.run(hart, instructions);
 }
 
-/** Whether hot code is compiled (1) or everything interpreted (0). Takes effect for code that gets hot from now on. */
-export function setJit(enabled: u32): void {
-  Jit.enabled = enabled != 0;
+/** Compiles blocks that are entered `hot` times (JIT_HOT is a good choice); 0 interprets everything. For code decoded from now on. */
+export function setJit(hot: u32): void {
+  Jit.hot = hot;
 }
 
 /** From inside a device access: `run` comes back right behind the current instruction. */

@@ -6,7 +6,7 @@
 
 import { F32 } from "../isa/fp/f32";
 import { Op } from "../isa/generated/op";
-import { HOT, Jit } from "../jit/jit";
+import { Jit } from "../jit/jit";
 import { HART_STRIDE, PAGE_MASK, PAGE_OFFSET_MASK, PAGE_SIZE } from "../layout";
 import { Tlb } from "../mmu/tlb";
 import { BLOCK_HEADER, CodeCache, OP_SIZE, PSEUDO_CROSS, PSEUDO_NEXT } from "./code-cache";
@@ -89,7 +89,7 @@ export class Interpreter {
             continue;
           }
           CodeCache.enter(block);
-          if (CodeCache.heat(block) == HOT) Jit.queue(codePage, offset);
+          if (CodeCache.heat(block) == Jit.hot) Jit.queue(codePage, offset);
         }
         left -= count;
       }

@@ -17,22 +17,22 @@ import { Region } from "./region";
 import { Structure } from "./structure";
 import { Wasm } from "./wasm";
 
-/** Entries of a block before it is compiled: about what compiling it costs. */
-export const HOT: u32 = 1500;
+/** Entries of a block before it is compiled, unless the host says otherwise: about what compiling it costs. */
+export const JIT_HOT: u32 = 1500;
 /** Regions in a module. Their names are single characters, and together they fit the buffer. */
 const BATCH: u32 = 24;
 /** Live regions at most; then everything decoded and compiled is dropped. Bounds the host's memory for code. */
 const MAX_REGIONS: u32 = 8192;
 
 export class Jit {
-  static enabled: bool = false;
+  /** Entries of a block before it is compiled; 0: never. */
+  static hot: u32 = 0;
   /** Regions in the table, those of dropped pages included. */
   static live: u32 = 0;
   private static queued: u32 = 0;
 
   /** Takes note of a hot block. */
   static queue(codePage: usize, offset: u32): void {
-    if (!Jit.enabled) return;
     if (Jit.queued == BATCH) Jit.compile();
     const slot = JIT_QUEUE + ((<usize>Jit.queued) << 3);
     store<u32>(slot, <u32>codePage);

@@ -31,8 +31,8 @@ export interface CoreExports extends WebAssembly.Exports {
   nextTimer(hart: number): bigint;
   setInterrupt(hart: number, cause: number, level: number): void;
   ramWritten(gpa: bigint, length: number): void;
-  /** 1: compile hot code; 0: interpret everything. */
-  setJit(enabled: number): void;
+  /** Compile blocks that are entered so many times; 0: interpret everything. */
+  setJit(hot: number): void;
   jitFill(hart: number, va: bigint, size: number, access: number): number;
   jitAlu(code: number, rs1: bigint, rs2: bigint, imm: bigint): bigint;
   jitFpu(code: number, a: bigint, b: bigint, c: bigint, rm: number): bigint;
