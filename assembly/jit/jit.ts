@@ -18,7 +18,7 @@ import { Structure } from "./structure";
 import { Wasm } from "./wasm";
 
 /** Entries of a block before it is compiled, unless the host says otherwise: about what compiling it costs. */
-export const JIT_HOT: u32 = 1500;
+export const JIT_HOT: u32 = 400;
 /** Regions in a module. Their names are single characters, and together they fit the buffer. */
 const BATCH: u32 = 24;
 /** Live regions at most; then everything decoded and compiled is dropped. Bounds the host's memory for code. */

@@ -1,5 +1,6 @@
 // A region: the blocks of one page of code that are reachable from a hot one, as a control-flow graph with its
-// dominator tree. Only edges within the page count; everything else leaves the region.
+// dominator tree. Only edges within the page count; everything else leaves the region. A function that is called in the
+// region is part of it, and its return has edges to what stands behind the calls (the *return sites*): where it goes is found by comparing.
 
 import { BLOCK_HEADER, CodeCache, OP_SIZE, PSEUDO_CROSS, PSEUDO_NEXT } from "../hart/code-cache";
 import { Op } from "../isa/generated/op";
@@ -9,6 +10,7 @@ import { JIT_GRAPH, PAGE_SIZE } from "../layout";
 export const MAX_NODES: u32 = 48;
 const MAX_INSTRUCTIONS: i32 = 600;
 export const NONE: i32 = -1;
+const VISITED: i32 = -2;
 
 /** A block in the region. */
 @unmanaged
@@ -26,15 +28,24 @@ export class Node {
   /** Edges that come from before it in reverse postorder. */
   forwardEdges: i32;
   isLoop: bool;
+  /** It ends in a return. */
+  returns: bool;
 }
 
 const NODE_SIZE: usize = offsetof<Node>();
-/** Nodes, then the reverse postorder as i32s. */
+/** Nodes, then the reverse postorder as i32s, then the nodes that are return sites. */
 const ORDER: usize = JIT_GRAPH + <usize>MAX_NODES * NODE_SIZE;
+const SITES: usize = ORDER + <usize>MAX_NODES * 4;
+/** Bounds the comparisons behind a return. */
+const MAX_SITES: i32 = 6;
+/** Register operands of ra and t0, which calls link to (unprivileged manual, "Jump and Link"). */
+const RA: u32 = 1 << 3;
+const T0: u32 = 5 << 3;
 
 export class Region {
   static count: i32 = 0;
   static ordered: i32 = 0;
+  static sites: i32 = 0;
   private static codePage: usize = 0;
   private static instructions: i32 = 0;
 
@@ -47,10 +58,22 @@ export class Region {
     return load<i32>(ORDER + ((<usize>i) << 2));
   }
 
+  @inline static site(i: i32): i32 {
+    return load<i32>(SITES + ((<usize>i) << 2));
+  }
+
+  /** The i-th node that `node` goes on to, or NONE; i below `2 + Region.sites`. */
+  private static successor(node: Node, i: i32): i32 {
+    if (i == 0) return node.taken;
+    if (i == 1) return node.next;
+    return node.returns ? Region.site(i - 2) : NONE;
+  }
+
   /** Collects the region of the block at `offset`. */
   static discover(codePage: usize, offset: u32): void {
     Region.count = 0;
     Region.instructions = 0;
+    Region.sites = 0;
     Region.codePage = codePage;
     Region.visit(offset);
     for (let i = 0; i < Region.count; i++) Region.connect(Region.node(i));
@@ -85,6 +108,7 @@ export class Region {
     node.dominator = NONE;
     node.forwardEdges = 0;
     node.isLoop = false;
+    node.returns = false;
     return index;
   }
 
@@ -93,11 +117,28 @@ export class Region {
     node.next = NONE;
     const op = Region.terminator(node.block);
     const code = <i32>load<u16>(op);
-    if (code == Op.JAL) node.taken = Region.visit(load<u32>(op, 8));
-    else if (code >= Op.BEQ && code <= Op.BGEU) {
+    if (code == Op.JAL) {
+      node.taken = Region.visit(load<u32>(op, 8));
+      if (node.taken != NONE && Region.isLink(load<u16>(op, 2))) Region.addSite(CodeCache.nextOf(op));
+    } else if (code == Op.JALR) {
+      node.returns = Region.isLink(load<u16>(op, 4)) && load<i32>(op, 8) == 0 && !Region.isLink(load<u16>(op, 2));
+    } else if (code >= Op.BEQ && code <= Op.BGEU) {
       node.taken = Region.visit(load<u32>(op, 8));
       node.next = Region.visit(CodeCache.nextOf(op));
     } else if (code == PSEUDO_NEXT) node.next = Region.visit(CodeCache.nextOf(op));
+  }
+
+  @inline private static isLink(register: u32): bool {
+    return register == RA || register == T0;
+  }
+
+  private static addSite(offset: u32): void {
+    if (Region.sites == MAX_SITES) return;
+    const site = Region.visit(offset);
+    if (site == NONE) return;
+    for (let i = 0; i < Region.sites; i++) if (Region.site(i) == site) return;
+    store<i32>(SITES + ((<usize>Region.sites) << 2), site);
+    Region.sites++;
   }
 
   private static sort(): void {
@@ -114,9 +155,11 @@ export class Region {
 
   private static postorder(index: i32): void {
     const node = Region.node(index);
-    node.order = -2;
-    if (node.next != NONE && Region.node(node.next).order == NONE) Region.postorder(node.next);
-    if (node.taken != NONE && Region.node(node.taken).order == NONE) Region.postorder(node.taken);
+    node.order = VISITED;
+    for (let i = 1 + Region.sites; i >= 0; i--) {
+      const to = Region.successor(node, i);
+      if (to != NONE && Region.node(to).order == NONE) Region.postorder(to);
+    }
     store<i32>(ORDER + ((<usize>Region.ordered) << 2), index);
     Region.ordered++;
   }
@@ -132,7 +175,7 @@ export class Region {
         let best = NONE;
         for (let p = 0; p < Region.count; p++) {
           const from = Region.node(p);
-          if ((from.taken != index && from.next != index) || from.dominator == NONE) continue;
+          if (from.dominator == NONE || !Region.goes(from, index)) continue;
           best = best == NONE ? p : Region.meet(best, p);
         }
         if (Region.node(index).dominator != best) {
@@ -156,24 +199,40 @@ export class Region {
     return a == b;
   }
 
+  private static goes(from: Node, to: i32): bool {
+    for (let i = 1 + Region.sites; i >= 0; i--) if (Region.successor(from, i) == to) return true;
+    return false;
+  }
+
   /** Counts forward edges, marks loops, and cuts edges back into the middle of something, which leave the region instead. */
   private static edges(): void {
-    for (let i = 0; i < Region.count; i++) {
-      const node = Region.node(i);
-      node.taken = Region.edge(i, node.taken);
-      node.next = Region.edge(i, node.next);
+    for (let i = 0; i < Region.ordered; i++) {
+      const index = Region.at(i);
+      const node = Region.node(index);
+      if (node.taken != NONE && !Region.admits(index, node.taken)) node.taken = NONE;
+      if (node.next != NONE && !Region.admits(index, node.next)) node.next = NONE;
+      if (!node.returns) continue;
+      for (let k = 0; k < Region.sites; k++) Region.admits(index, Region.site(k));
     }
   }
 
-  private static edge(from: i32, to: i32): i32 {
-    if (to == NONE) return NONE;
+  private static admits(from: i32, to: i32): bool {
     const target = Region.node(to);
-    if (target.order > Region.node(from).order) {
+    if (Region.isForward(from, to)) {
       target.forwardEdges++;
-      return to;
+      return true;
     }
-    if (!Region.dominates(to, from)) return NONE;
+    if (!Region.dominates(to, from)) return false;
     target.isLoop = true;
-    return to;
+    return true;
+  }
+
+  @inline static isForward(from: i32, to: i32): bool {
+    return Region.node(to).order > Region.node(from).order;
+  }
+
+  /** Whether a return in node `from` can go on at `site` within the region. */
+  static returnsTo(from: i32, site: i32): bool {
+    return Region.isForward(from, site) || Region.dominates(site, from);
   }
 }

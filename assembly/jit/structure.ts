@@ -112,6 +112,7 @@ export class Structure {
       Emitter.op(Wasm.I64_AND);
       Emitter.set(Local.PC);
       Structure.link(op);
+      if (node.returns) Structure.returns(index);
       return Emitter.br(Lower.exitDepth);
     }
     if (code < Op.BEQ || code > Op.BGEU) return Lower.leave(op, 0);
@@ -123,6 +124,23 @@ export class Structure {
     Emitter.op(Wasm.ELSE);
     Structure.go(index, node.next, CodeCache.nextOf(op));
     Structure.pop();
+  }
+
+  /** Local.PC is where the return goes: perhaps behind a call in this region. */
+  private static returns(index: i32): void {
+    for (let i = 0; i < Region.sites; i++) {
+      const site = Region.site(i);
+      if (!Region.returnsTo(index, site)) continue;
+      const offset = Region.node(site).offset;
+      Emitter.get(Local.PC);
+      Emitter.get(Local.PAGE);
+      Emitter.i64(offset);
+      Emitter.op(Wasm.I64_ADD);
+      Emitter.op(Wasm.I64_EQ);
+      Structure.open(Wasm.IF, NOTHING);
+      Structure.go(index, site, offset);
+      Structure.pop();
+    }
   }
 
   private static comparison(code: i32): Wasm {
@@ -152,8 +170,7 @@ export class Structure {
   /** Goes from node `from` to node `to`, or out of the region to `offset`. */
   private static go(from: i32, to: i32, offset: u32): void {
     if (to == NONE) return Lower.exitAt(offset, 0);
-    const target = Region.node(to);
-    if (target.order <= Region.node(from).order || target.forwardEdges > 1) Emitter.br(Structure.labelOf(to));
+    if (!Region.isForward(from, to) || Region.node(to).forwardEdges > 1) Emitter.br(Structure.labelOf(to));
     else Structure.tree(to);
   }
 
