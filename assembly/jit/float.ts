@@ -21,6 +21,7 @@ export class Float {
 
   static instruction(op: usize, code: i32): void {
     Float.checkUnit(op);
+    if (Fpu.rounds(code) && Fpu.rm(code, op) == DYNAMIC) Float.checkMode(op);
     switch (code) {
       case Op.FLD:
         Lower.address(op, 8, Access.LOAD);
@@ -97,6 +98,15 @@ export class Float {
     Lower.leaveIf(op, 0);
   }
 
+  /** A dynamic rounding mode must exist, exact conversions not excepted: the interpreter traps where it does not. */
+  private static checkMode(op: usize): void {
+    Emitter.i32(RoundingMode.RMM);
+    Emitter.get(Local.HART);
+    Emitter.memory(Wasm.I32_LOAD, <u32>offsetof<Hart>("frm"));
+    Emitter.op(Wasm.I32_LT_S);
+    Lower.leaveIf(op, 0);
+  }
+
   private static setBoxed(op: usize): void {
     Emitter.i64(BOX);
     Emitter.op(Wasm.I64_OR);
@@ -146,13 +156,6 @@ export class Float {
   private static arithmetic(op: usize, code: i32): void {
     const rm = Fpu.rm(code, op);
     const rounds = Fpu.rounds(code);
-    if (rounds && rm == DYNAMIC) {
-      Emitter.i32(RoundingMode.RMM);
-      Emitter.get(Local.HART);
-      Emitter.memory(Wasm.I32_LOAD, <u32>offsetof<Hart>("frm"));
-      Emitter.op(Wasm.I32_LT_S);
-      Lower.leaveIf(op, 0);
-    }
     const native = Float.native(code);
     if (native && (rm == DYNAMIC || rm == RoundingMode.RNE)) {
       Float.fast(op, code, native);
