@@ -33,6 +33,8 @@ export class Jit {
 
   /** Takes note of a hot block. */
   static queue(codePage: usize, offset: u32): void {
+    // Full until settle() has dropped everything, this block's count of entries too.
+    if (Jit.live + Jit.queued >= MAX_REGIONS) return;
     if (Jit.queued == BATCH) Jit.compile();
     const slot = JIT_QUEUE + ((<usize>Jit.queued) << 3);
     store<u32>(slot, <u32>codePage);
@@ -49,7 +51,7 @@ export class Jit {
 
   /** Between slices: compiles what is queued, and keeps what is live within bounds. */
   static settle(): void {
-    if (Jit.live > MAX_REGIONS) CodeCache.clear();
+    if (Jit.live + Jit.queued >= MAX_REGIONS) CodeCache.clear();
     if (Jit.queued) Jit.compile();
   }
 

@@ -1,0 +1,62 @@
+#include "arguments.h"
+
+#include <cmath>
+#include <cstring>
+#include <string>
+
+#include <uv.h>
+
+namespace vkrun {
+
+Napi::Object Options(const Napi::CallbackInfo& info) {
+  if (info.Length() < 1 || !info[0].IsObject()) {
+    throw Napi::TypeError::New(info.Env(), "expected an options object");
+  }
+  return info[0].As<Napi::Object>();
+}
+
+int64_t Integer(const Napi::Object& options, const char* name) {
+  Napi::Value value = options.Get(name);
+  if (value.IsNumber()) {
+    double number = value.As<Napi::Number>().DoubleValue();
+    // 2^53 - 1, the largest integer that a number holds exactly.
+    if (number >= 0 && number <= 9007199254740991.0 && std::floor(number) == number) {
+      return static_cast<int64_t>(number);
+    }
+  }
+  throw Napi::TypeError::New(options.Env(), std::string(name) + " must be a non-negative integer");
+}
+
+bool Boolean(const Napi::Object& options, const char* name) {
+  Napi::Value value = options.Get(name);
+  if (!value.IsBoolean()) {
+    throw Napi::TypeError::New(options.Env(), std::string(name) + " must be a boolean");
+  }
+  return value.As<Napi::Boolean>().Value();
+}
+
+Span Bytes(const Napi::Object& options, const char* name) {
+  Napi::Value value = options.Get(name);
+  napi_typedarray_type type;
+  size_t length = 0;
+  void* data = nullptr;
+  if (!value.IsTypedArray() ||
+      napi_get_typedarray_info(options.Env(), value, &type, &length, &data, nullptr, nullptr) != napi_ok ||
+      type != napi_uint8_array) {
+    throw Napi::TypeError::New(options.Env(), std::string(name) + " must be a Uint8Array");
+  }
+  return {static_cast<uint8_t*>(data), length};
+}
+
+Napi::Error SystemError(Napi::Env env, int error, const char* syscall) {
+  char name[32];
+  uv_err_name_r(-error, name, sizeof name);
+  std::string message = std::string(name) + ": " + std::strerror(error) + ", " + syscall;
+  Napi::Error thrown = Napi::Error::New(env, message);
+  thrown.Set("code", Napi::String::New(env, name));
+  thrown.Set("errno", Napi::Number::New(env, -error));
+  thrown.Set("syscall", Napi::String::New(env, syscall));
+  return thrown;
+}
+
+}  // namespace vkrun

@@ -1,0 +1,30 @@
+// Reading the one options object that every call takes, and throwing what a system call answered.
+#pragma once
+
+#include <napi.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace vkrun {
+
+// The first argument, which must be an object.
+Napi::Object Options(const Napi::CallbackInfo& info);
+
+// A non-negative integer property.
+int64_t Integer(const Napi::Object& options, const char* name);
+
+bool Boolean(const Napi::Object& options, const char* name);
+
+struct Span {
+  uint8_t* data;
+  size_t length;
+};
+
+// A Uint8Array property, over an ArrayBuffer or a SharedArrayBuffer.
+Span Bytes(const Napi::Object& options, const char* name);
+
+// An Error in the shape of Node's own: code "EAGAIN", errno (negative) and syscall.
+Napi::Error SystemError(Napi::Env env, int error, const char* syscall);
+
+}  // namespace vkrun

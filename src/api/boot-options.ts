@@ -1,0 +1,128 @@
+/** The options of `VKernel.boot`, and what they mean for the machine. */
+import { resolve } from "node:path";
+import { VkrunError } from "../errors.js";
+import {
+  type BootSource,
+  type ConsoleKind,
+  type ConsoleSize,
+  type DriveConfig,
+  type JitMode,
+  MAX_DRIVES,
+  type MachineConfig,
+  MemoryLimits,
+} from "../machine/machine-config.js";
+import type { LogLevel } from "../machine/protocol.js";
+import { parseMemorySize } from "./memory-size.js";
+
+/** Something worth writing down: from the boot loader, a device, or the console port that nobody reads. */
+export interface LogRecord {
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+export interface DriveOptions {
+  /** A raw image, or a block device. */
+  path: string;
+  /** The guest sees a disk that cannot be written. Default false. */
+  readOnly?: boolean;
+  /** Keep what the guest writes in memory and throw it away at the end. Default: `BootOptions.snapshot`. */
+  snapshot?: boolean;
+}
+
+/** Paths are the host's, relative to the current directory. */
+export interface BootOptions {
+  /** The disk to boot from: the first drive, vda. */
+  disk?: string;
+  /** Further drives (vdb and on, or from vda on without `disk`). */
+  drives?: readonly (string | DriveOptions)[];
+  /** Bytes, or text such as "512M". Default 512 MiB. */
+  memory?: number | string;
+  /** A kernel to start instead of the one on the disk: an Image (raw, gzip, zstd, EFI stub) or ELF. */
+  kernel?: string;
+  /** An initial RAM disk for `kernel`. */
+  initrd?: string;
+  /** Added to the disk's kernel command line; all of it with `kernel`. */
+  append?: string;
+  /** A device tree to give the guest instead of the generated one. */
+  dtb?: string;
+  /** Firmware (OpenSBI, U-Boot) to start in M mode instead of the built-in SBI. */
+  firmware?: string;
+  /** A bare-metal program to start in M mode. */
+  elf?: string;
+  /** Leave the drives unchanged: what the guest writes is kept in memory and thrown away. Default false. */
+  snapshot?: boolean;
+  /** For messages and logs. Default "vkernel". */
+  name?: string;
+  /** What `VKernel.console` is connected to: the guest's ttyS0 or its hvc0. Default "serial". */
+  console?: ConsoleKind;
+  /** Whether hot guest code is compiled ("on", the default) or everything interpreted ("off"). The guest cannot tell. */
+  jit?: JitMode;
+  /** Window size that the virtio console reports. */
+  consoleSize?: ConsoleSize;
+  /** End when the guest reboots, instead of resetting the machine. Default false. */
+  noReboot?: boolean;
+  /** Record every input to this file, so that `replay` can run the same again. */
+  record?: string;
+  /** Run a recording: nothing else enters the guest, and its drives stay as they are. What is written to the console is ignored. */
+  replay?: string;
+  /** Hears of everything worth writing down, from before the boot on. */
+  log?: (record: LogRecord) => void;
+}
+
+const BOOT_PATHS = ["kernel", "initrd", "dtb", "firmware", "elf"] as const;
+
+/** Checks what can be checked before anything is opened. */
+export function resolveOptions(options: BootOptions): MachineConfig {
+  const drives = resolveDrives(options);
+  const boot: { -readonly [Key in keyof BootSource]: BootSource[Key] } = {};
+  for (const key of BOOT_PATHS) {
+    const path = options[key];
+    if (path !== undefined) boot[key] = resolve(path);
+  }
+  if (options.append !== undefined) boot.append = options.append;
+  if (options.record !== undefined && options.replay !== undefined) {
+    throw new VkrunError("ERR_VKRUN_BOOT_OPTIONS", "a run is either recorded or replayed, not both");
+  }
+  const { consoleSize, console = "serial" } = options;
+  if (console !== "serial" && console !== "virtio") {
+    throw new VkrunError("ERR_VKRUN_BOOT_OPTIONS", `there is no console "${String(console)}"`, {
+      hint: 'Use "serial" (ttyS0) or "virtio" (hvc0).',
+    });
+  }
+  const { jit = "on" } = options;
+  if (jit !== "on" && jit !== "off") {
+    throw new VkrunError("ERR_VKRUN_BOOT_OPTIONS", `there is no JIT mode "${String(jit)}"`, {
+      hint: 'Use "on" or "off".',
+    });
+  }
+  return {
+    jit,
+    name: options.name ?? "vkernel",
+    ramBytes: parseMemorySize(options.memory ?? MemoryLimits.DEFAULT),
+    drives,
+    boot,
+    console,
+    noReboot: options.noReboot ?? false,
+    ...(consoleSize !== undefined && { consoleSize: { columns: consoleSize.columns, rows: consoleSize.rows } }),
+    ...(options.record !== undefined && { record: resolve(options.record) }),
+    ...(options.replay !== undefined && { replay: resolve(options.replay) }),
+  };
+}
+
+/** A replay writes what the recorded guest wrote, so it gets its own copy: the disks stay fit for another one. */
+function resolveDrives({ disk, drives = [], snapshot = false, replay }: BootOptions): DriveConfig[] {
+  const all = [...(disk === undefined ? [] : [disk]), ...drives].map((drive) =>
+    typeof drive === "string" ? { path: drive } : drive,
+  );
+  if (all.length > MAX_DRIVES) {
+    throw new VkrunError("ERR_VKRUN_BOOT_OPTIONS", `${all.length} drives are more than a machine has slots for`, {
+      hint: `At most ${MAX_DRIVES} drives fit.`,
+    });
+  }
+  return all.map((drive: DriveOptions) => ({
+    path: resolve(drive.path),
+    readOnly: drive.readOnly ?? false,
+    snapshot: replay !== undefined || (drive.snapshot ?? snapshot),
+  }));
+}

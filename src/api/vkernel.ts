@@ -1,0 +1,198 @@
+/** A running guest, from the caller's side. The guest itself has a thread of its own: see machine/worker.ts. */
+import { EventEmitter } from "node:events";
+import { Worker } from "node:worker_threads";
+import { VkrunError } from "../errors.js";
+import { decodeError } from "../machine/error-wire.js";
+import type { Exit, MachineConfig, Stats } from "../machine/machine-config.js";
+import type { FromWorker, Requests, ToWorker, WorkerStart } from "../machine/protocol.js";
+import { Core } from "../wasm/core.js";
+import { type BootOptions, type LogRecord, resolveOptions } from "./boot-options.js";
+import { VKernelConsole } from "./console-stream.js";
+
+export interface VKernelEvents {
+  /** The guest has ended. */
+  exit: [exit: Exit];
+  /** The vkernel failed. Without a listener, and when nobody called `wait`, it is thrown. */
+  error: [error: VkrunError];
+  /** The guest rebooted for the `count`th time. */
+  reset: [count: number];
+}
+
+interface PendingRequest {
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
+
+export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposable {
+  readonly name: string;
+  /** The guest's console: write to type, read what it prints. */
+  readonly console: VKernelConsole;
+  readonly #log: ((record: LogRecord) => void) | undefined;
+  readonly #worker: Worker;
+  readonly #started: Promise<void>;
+  readonly #ended: Promise<Exit>;
+  readonly #requests = new Map<number, PendingRequest>();
+  #nextRequest = 0;
+  #awaited = false;
+  #gone = false;
+
+  /**
+   * Boots a guest and resolves as soon as it runs. Rejects with a VkrunError when it cannot: its `code` says why, its
+   * `hint` what to do.
+   */
+  static async boot(options: BootOptions): Promise<VKernel> {
+    const config = resolveOptions(options);
+    const vkernel = new VKernel(config, { config, module: await Core.load() }, options.log);
+    await vkernel.#started;
+    return vkernel;
+  }
+
+  private constructor(config: MachineConfig, start: WorkerStart, log: BootOptions["log"]) {
+    super();
+    this.name = config.name;
+    this.#log = log;
+    this.#worker = new Worker(new URL("../machine/worker.js", import.meta.url), {
+      workerData: start,
+      name: config.name,
+      // The caller's own flags (a test runner's, a loader's) are not the guest's.
+      execArgv: [],
+    });
+    this.console = new VKernelConsole({
+      input: (bytes) => this.#post({ type: "input", bytes }, [bytes.buffer as ArrayBuffer]),
+      acknowledge: (bytes) => this.#post({ type: "acknowledge", bytes }),
+      resize: (columns, rows) => this.#post({ type: "resize", columns, rows }),
+    });
+    let started: () => void = () => undefined;
+    let ended: (exit: Exit) => void = () => undefined;
+    let failed: (error: VkrunError) => void = () => undefined;
+    this.#ended = new Promise((resolve, reject) => {
+      ended = resolve;
+      failed = reject;
+    });
+    this.#started = new Promise((resolve, reject) => {
+      started = resolve;
+      this.#ended.catch(reject);
+    });
+    this.#listen(started, ended, failed);
+  }
+
+  /** Resolves when the guest has ended; rejects when the vkernel failed. */
+  wait(): Promise<Exit> {
+    this.#awaited = true;
+    return this.#ended;
+  }
+
+  /** Stops guest time. Resolves when the guest stands still. */
+  async pause(): Promise<void> {
+    await this.#request("pause");
+  }
+
+  async resume(): Promise<void> {
+    await this.#request("resume");
+  }
+
+  /** Ends the guest as pulling the plug would: it is not asked. Resolves when its disks are written and closed. */
+  async stop(): Promise<Exit> {
+    this.#post({ type: "stop" });
+    return this.wait();
+  }
+
+  stats(): Promise<Stats> {
+    return this.#request("stats");
+  }
+
+  /** SHA-256 of guest RAM. It means most while the guest is paused. */
+  memoryHash(): Promise<string> {
+    return this.#request("memoryHash");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // A failure has been reported, or was never anybody's concern: disposing does not raise it again.
+    await this.stop().catch(() => undefined);
+  }
+
+  #listen(started: () => void, ended: (exit: Exit) => void, failed: (error: VkrunError) => void): void {
+    let running = false;
+    let exit: Exit | undefined;
+    let failure: VkrunError | undefined;
+    this.#worker.on("message", (message: FromWorker) => {
+      switch (message.type) {
+        case "started":
+          running = true;
+          started();
+          return;
+        case "exit":
+          exit = message.exit;
+          return;
+        case "error":
+          failure = decodeError(message.error);
+          return;
+        default:
+          this.#onMessage(message);
+      }
+    });
+    this.#worker.on("error", (cause) => {
+      failure ??= new VkrunError("ERR_VKRUN_INTERNAL", `the vkernel's thread failed: ${cause.message}`, { cause });
+    });
+    // The thread's end comes last: by then everything it had to say has been heard, and its files are closed.
+    this.#worker.on("exit", (code) => {
+      this.#gone = true;
+      this.console.ended();
+      failure ??= exit === undefined ? threadDied(code) : undefined;
+      if (failure === undefined) {
+        ended(exit as Exit);
+        this.emit("exit", exit as Exit);
+      } else {
+        failed(failure);
+        if (running && (this.listenerCount("error") > 0 || !this.#awaited)) this.emit("error", failure);
+      }
+      for (const request of this.#requests.values()) request.reject(goneError(this.name));
+      this.#requests.clear();
+    });
+  }
+
+  #onMessage(message: Exclude<FromWorker, { type: "started" | "exit" | "error" }>): void {
+    switch (message.type) {
+      case "console":
+        this.console.arrived(message.bytes);
+        return;
+      case "consumed":
+        this.console.consumed(message.bytes);
+        return;
+      case "reset":
+        this.emit("reset", message.count);
+        return;
+      case "log":
+        this.#log?.({ level: message.level, message: message.message, fields: message.fields ?? {} });
+        return;
+      case "reply":
+        this.#requests.get(message.id)?.resolve(message.value);
+        this.#requests.delete(message.id);
+        return;
+      case "replyError":
+        this.#requests.get(message.id)?.reject(decodeError(message.error));
+        this.#requests.delete(message.id);
+    }
+  }
+
+  #post(message: ToWorker, transfer: ArrayBuffer[] = []): void {
+    if (!this.#gone) this.#worker.postMessage(message, transfer);
+  }
+
+  #request<What extends keyof Requests>(what: What): Promise<Requests[What]> {
+    if (this.#gone) return Promise.reject(goneError(this.name));
+    const id = this.#nextRequest++;
+    return new Promise<Requests[What]>((resolve, reject) => {
+      this.#requests.set(id, { resolve: resolve as (value: unknown) => void, reject });
+      this.#post({ type: "request", id, what });
+    });
+  }
+}
+
+function threadDied(code: number): VkrunError {
+  return new VkrunError("ERR_VKRUN_INTERNAL", `the vkernel's thread ended without a word (status ${code})`);
+}
+
+function goneError(name: string): VkrunError {
+  return new VkrunError("ERR_VKRUN_ENDED", `the vkernel "${name}" has ended`);
+}

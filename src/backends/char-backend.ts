@@ -1,0 +1,21 @@
+/**
+ * A byte stream that a serial port or console port talks to. Flow control runs both ways, or a guest that prints
+ * faster than its terminal reads (and a file piped into a guest) would grow the host's buffers without end.
+ */
+export interface CharBackend {
+  /** Takes what the guest wrote; must copy if it keeps it. */
+  write(bytes: Uint8Array): void;
+  /**
+   * True while the backend would rather not be given more: the device holds output back until `onDrain`. A backend
+   * without it takes everything at once.
+   */
+  readonly congested?: boolean;
+  /**
+   * Called once by the device; the backend calls `onData` for every chunk that the user sends to the guest (the device
+   * copies what it keeps), and `onDrain` when it is no longer congested.
+   */
+  attach(onData: (bytes: Uint8Array) => void, onDrain?: () => void): void;
+  /** The guest does not read fast enough: no `onData`, please, until `resume`. Chunks already on their way are kept. */
+  pause?(): void;
+  resume?(): void;
+}

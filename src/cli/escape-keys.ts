@@ -1,0 +1,48 @@
+/**
+ * The keys that are vkrun's own on a terminal, as QEMU and GNU screen have them: Ctrl-A and a second key. All else,
+ * Ctrl-C and Ctrl-Z too, goes to the guest.
+ */
+import { Transform, type TransformCallback } from "node:stream";
+
+const CTRL_A = 0x01;
+
+export interface EscapeActions {
+  quit(): void;
+  help(): void;
+}
+
+export const ESCAPE_HELP = [
+  "Ctrl-A x       end the guest, without asking it",
+  "Ctrl-A h       show this help",
+  "Ctrl-A Ctrl-A  send Ctrl-A to the guest (also: Ctrl-A a)",
+];
+
+export class EscapeKeys extends Transform {
+  readonly #actions: EscapeActions;
+  #escaped = false;
+
+  constructor(actions: EscapeActions) {
+    super();
+    this.#actions = actions;
+  }
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    const typed: number[] = [];
+    for (const byte of chunk) {
+      if (!this.#escaped && byte === CTRL_A) this.#escaped = true;
+      else if (this.#escaped) {
+        this.#escaped = false;
+        this.#command(byte, typed);
+      } else typed.push(byte);
+    }
+    done(null, Buffer.from(typed));
+  }
+
+  /** A second key that means nothing is swallowed with the first: typing it on to the guest would surprise. */
+  #command(byte: number, typed: number[]): void {
+    const key = String.fromCharCode(byte).toLowerCase();
+    if (byte === CTRL_A || key === "a") typed.push(CTRL_A);
+    else if (key === "x") this.#actions.quit();
+    else if (key === "h" || key === "?") this.#actions.help();
+  }
+}

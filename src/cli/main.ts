@@ -1,0 +1,56 @@
+#!/usr/bin/env node
+/** The command `vkrun`. */
+import { readFile } from "node:fs/promises";
+import { type Command, CommanderError } from "commander";
+import { VkrunError } from "../errors.js";
+import { ExitStatus } from "./exit-status.js";
+import { reportError } from "./report-error.js";
+import { runCommand } from "./run-command.js";
+
+async function version(): Promise<string> {
+  const text = await readFile(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** Where one of these is on the command line, `vkrun image` is meant, or is to be shown. */
+const IMAGE_WORDS = ["image", "--help", "-h"];
+
+async function program(): Promise<Command> {
+  const vkrun = runCommand()
+    .version(await version(), "-V, --version")
+    // `vkrun image build -q` is image's own -q.
+    .enablePositionalOptions();
+  // What builds images takes longer to load than a guest to start.
+  if (IMAGE_WORDS.some((word) => process.argv.includes(word))) {
+    const { imageCommand } = await import("./image-command.js");
+    vkrun.addCommand(imageCommand());
+  }
+  for (const command of [vkrun, ...vkrun.commands.flatMap((child) => [child, ...child.commands])]) {
+    // Errors are printed below, in the form that all of vkrun's errors have.
+    command.exitOverride().configureOutput({ outputError: () => undefined });
+  }
+  return vkrun;
+}
+
+/** commander says "error: unknown option '--snapsot'\n(Did you mean --snapshot?)". */
+function usageError(error: CommanderError): VkrunError {
+  const [first = "", ...rest] = error.message.split("\n");
+  const suggestion = rest.join(" ").replace(/^\((.*)\)$/, "$1");
+  return new VkrunError("ERR_VKRUN_USAGE", first.replace(/^error: /, ""), {
+    hint: suggestion === "" ? "See `vkrun --help`." : suggestion,
+  });
+}
+
+try {
+  await (await program()).parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) {
+    reportError(error);
+    process.exitCode = ExitStatus.FAILED;
+  } else if (error.exitCode !== 0) {
+    reportError(usageError(error));
+    process.exitCode = ExitStatus.USAGE;
+  }
+}
+// What else could keep the process is a stdin that nobody reads any more.
+process.exit();

@@ -1,0 +1,172 @@
+/** `vkrun disk.img`: boots a guest on this terminal. */
+import { Command, InvalidArgumentError, Option } from "commander";
+import { type BootOptions, type ConsoleKind, type DriveOptions, type Exit, type JitMode, VKernel } from "../index.js";
+import { defaultImage } from "./default-image.js";
+import { EXIT_STATUS_HELP, ExitStatus, exitStatus, SIGNAL_BASE } from "./exit-status.js";
+import { openLog } from "./log-sink.js";
+import { Terminal } from "./terminal.js";
+
+interface RunOptions {
+  memory?: string;
+  name?: string;
+  drive?: DriveOptions[];
+  kernel?: string;
+  initrd?: string;
+  append?: string;
+  dtb?: string;
+  firmware?: string;
+  elf?: string;
+  snapshot?: boolean;
+  console: ConsoleKind;
+  jit: JitMode;
+  reboot: boolean;
+  record?: string;
+  replay?: string;
+  quiet?: boolean;
+  log?: string;
+}
+
+/** Signals that end vkrun, with their numbers. */
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+const SIGPIPE = 13;
+
+const EXAMPLES = `
+Examples:
+  vkrun disk.img                                  boot a disk image on this terminal
+  vkrun -m 2G --snapshot disk.img                 with more memory, leaving the image unchanged
+  vkrun --kernel Image --append "root=/dev/vda1" disk.img
+  vkrun --firmware fw_jump.elf --kernel u-boot.bin disk.img
+  vkrun --elf prog.elf                            run a bare-metal program
+  printf 'uname -a\\npoweroff\\n' | vkrun disk.img  type into the guest from a script
+  vkrun image build debian                        make a Debian image
+
+On a terminal, Ctrl-A x ends the guest and Ctrl-A h shows the other keys.`;
+
+/** The command without a subcommand. */
+export function runCommand(): Command {
+  return new Command("vkrun")
+    .description("Runs a 64-bit RISC-V Linux guest, or a bare-metal program, as an ordinary process.")
+    .usage("[options] [disk]\n       vkrun image <list|build|lock> [options]")
+    .argument("[disk]", "raw disk image, or block device, to boot from; without anything to boot: the tiny image")
+    .option("-m, --memory <size>", "guest memory, e.g. 512M or 2G (default: 512M)")
+    .option("--name <name>", "name of the vkernel in messages and logs")
+    .option("--drive <file[,snapshot][,ro]>", "a further drive; may be given again", collectDrive)
+    .option("--kernel <file>", "kernel to boot instead of the disk's own (Image, gzip, zstd, EFI stub or ELF)")
+    .option("--initrd <file>", "initial RAM disk for --kernel")
+    .option("--append <text>", "kernel command line; added to the disk's own without --kernel")
+    .option("--dtb <file>", "device tree instead of the generated one")
+    .option("--firmware <file>", "firmware to start in M mode, e.g. OpenSBI or U-Boot")
+    .option("--elf <file>", "bare-metal program to run in M mode")
+    .option("--snapshot", "leave all drives unchanged: throw away what the guest writes")
+    .addOption(
+      new Option("--console <port>", "port that this terminal is connected to; the other one goes to the log")
+        .choices(["serial", "virtio"])
+        .default("serial"),
+    )
+    .addOption(
+      new Option("--jit <mode>", "compile hot guest code, or interpret everything")
+        .choices(["on", "off"])
+        .default("on"),
+    )
+    .option("--no-reboot", "end instead of rebooting")
+    .option("--record <file>", "record every input, to run exactly the same again")
+    .option("--replay <file>", "run a recording")
+    .option("-q, --quiet", "print nothing but what the guest prints, and errors")
+    .option("--log <file|level>", "log to a file, or from a level on (debug, info, warn, error) to stderr")
+    .addHelpText("after", EXIT_STATUS_HELP)
+    .addHelpText("after", EXAMPLES)
+    .action(async (disk: string | undefined, options: RunOptions) => {
+      process.exitCode = await run(disk, options);
+    });
+}
+
+async function run(disk: string | undefined, options: RunOptions): Promise<number> {
+  const quiet = options.quiet === true;
+  const log = await openLog({ log: options.log, name: options.name ?? "vkrun", quiet });
+  const boot: BootOptions = { ...(await bootOptions(disk, options)), log };
+  await using vkernel = await VKernel.boot(boot);
+
+  let status: number | undefined;
+  const stop = (because: number): void => {
+    // The second time round, whatever holds up an orderly end is not waited for.
+    if (status !== undefined) process.exit(because);
+    status = because;
+    void vkernel.stop().catch(() => undefined);
+  };
+  for (const [signal, number] of Object.entries(SIGNALS)) process.on(signal, () => stop(SIGNAL_BASE + number));
+
+  using terminal = new Terminal({
+    console: vkernel.console,
+    stdin: process.stdin,
+    stdout: process.stdout,
+    onQuit: () => stop(ExitStatus.OK),
+    onClosed: () => stop(SIGNAL_BASE + SIGPIPE),
+  });
+  if (process.stdin.isTTY && !quiet) note("Ctrl-A x ends the guest, Ctrl-A h shows help.");
+  const exit = await vkernel.wait();
+  await terminal.drained();
+  if (!quiet) tellEnd(exit);
+  return status ?? exitStatus(exit, options.elf !== undefined);
+}
+
+async function bootOptions(disk: string | undefined, options: RunOptions): Promise<BootOptions> {
+  const {
+    drive: drives = [],
+    reboot,
+    memory,
+    name,
+    kernel,
+    initrd,
+    append,
+    dtb,
+    firmware,
+    elf,
+    snapshot,
+    record,
+    replay,
+  } = options;
+  const nothingToBoot = [disk, kernel, firmware, elf, drives[0]].every((source) => source === undefined);
+  const source = nothingToBoot ? await defaultImage() : { disk, snapshot };
+  const { columns, rows } = process.stdout;
+  const given = { ...source, memory, name, kernel, initrd, append, dtb, firmware, elf, record, replay };
+  return {
+    ...definedOnly(given),
+    drives,
+    console: options.console,
+    jit: options.jit,
+    noReboot: !reboot,
+    ...(process.stdout.isTTY && { consoleSize: { columns, rows } }),
+  };
+}
+
+type Defined<T> = { [Key in keyof T]?: Exclude<T[Key], undefined> };
+
+function definedOnly<T extends object>(values: T): Defined<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Defined<T>;
+}
+
+/** FILE[,snapshot][,ro]: only these words are taken off the end, so a file's name may hold commas. */
+function collectDrive(value: string, drives: DriveOptions[] = []): DriveOptions[] {
+  const parts = value.split(",");
+  const drive: DriveOptions = { path: value };
+  for (;;) {
+    const last = parts.at(-1);
+    if (parts.length > 1 && last === "snapshot") drive.snapshot = true;
+    else if (parts.length > 1 && last === "ro") drive.readOnly = true;
+    else break;
+    parts.pop();
+  }
+  drive.path = parts.join(",");
+  if (drive.path === "") throw new InvalidArgumentError("It names no file.");
+  return [...drives, drive];
+}
+
+function tellEnd(exit: Exit): void {
+  if (exit.reason === "panic") note("the guest's kernel panicked.");
+  else if (exit.reason === "reboot") note("the guest asked for a reboot.");
+  else if (exit.reason === "replayed") note(`the recording ends after ${exit.instructions} instructions.`);
+}
+
+function note(text: string): void {
+  process.stderr.write(`vkrun: ${text}\n`);
+}

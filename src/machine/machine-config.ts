@@ -1,0 +1,97 @@
+/** What a machine is made of. Plain data: it crosses from the caller's thread to the vkernel's own. */
+
+export interface DriveConfig {
+  /** A raw image or block device. */
+  readonly path: string;
+  /** The guest sees a disk that cannot be written. */
+  readonly readOnly: boolean;
+  /** The guest may write, but what it writes is kept in memory and thrown away at the end. */
+  readonly snapshot: boolean;
+}
+
+/** Paths of the host. What is absent is looked for on the first drive. */
+export interface BootSource {
+  readonly kernel?: string;
+  readonly initrd?: string;
+  readonly append?: string;
+  readonly dtb?: string;
+  readonly firmware?: string;
+  readonly elf?: string;
+}
+
+/** The port that the vkernel's console stream is bound to; what the guest writes to the other one goes to the log. */
+export type ConsoleKind = "serial" | "virtio";
+
+export interface ConsoleSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** Whether hot guest code is compiled to WebAssembly, or everything interpreted. The guest cannot tell. */
+export type JitMode = "on" | "off";
+
+export interface MachineConfig {
+  readonly name: string;
+  readonly jit: JitMode;
+  /** A multiple of 64 KiB. */
+  readonly ramBytes: number;
+  readonly drives: readonly DriveConfig[];
+  readonly boot: BootSource;
+  readonly console: ConsoleKind;
+  readonly consoleSize?: ConsoleSize;
+  /** A guest that asks for a reboot ends the vkernel instead. */
+  readonly noReboot: boolean;
+  /** Every input is written to this file. */
+  readonly record?: string;
+  /** Inputs come from this file, and from nowhere else. */
+  readonly replay?: string;
+}
+
+/** Why a vkernel ended. */
+export type ExitReason =
+  /** The guest switched itself off, or a bare-metal program ended. */
+  | "poweroff"
+  /** The guest asked for a reboot and `noReboot` was set. */
+  | "reboot"
+  /** The guest's kernel panicked, or reported a system failure. */
+  | "panic"
+  /** The host stopped it. */
+  | "stopped"
+  /** A replay came to the end of its recording. */
+  | "replayed";
+
+export interface Exit {
+  readonly reason: ExitReason;
+  /** What the guest wrote to the test finisher or to `tohost`; 0 when it said nothing. */
+  readonly code: number;
+  /** Instructions that the guest retired since its last reset. */
+  readonly instructions: bigint;
+  /** SHA-256 of guest RAM at the end, when the run was recorded or replayed. */
+  readonly memoryHash?: string;
+}
+
+/** How a vkernel is doing. */
+export interface Stats {
+  /** Instructions retired since the last reset. */
+  readonly instructions: bigint;
+  /** Guest time since the last reset, in ticks of 100 ns. */
+  readonly ticks: bigint;
+  /** Milliseconds of host time spent running guest instructions, since the last reset. */
+  readonly busyMs: number;
+  /** Times the guest was reset. */
+  readonly resets: number;
+  /** Guest RAM in the host's physical memory; undefined without the addon. */
+  readonly residentBytes: number | undefined;
+}
+
+/** Limits that `ramBytes` must keep to. */
+export const MemoryLimits = Object.freeze({
+  /** A bare-metal program can do with less; nothing that boots can. */
+  MIN: 16 * 2 ** 20,
+  /** What fits a 32-bit linear memory behind the machine's own part; see assembly/layout.ts, RAM_MAX. */
+  MAX: 3584 * 2 ** 20,
+  DEFAULT: 512 * 2 ** 20,
+});
+
+/** virtio-mmio slots that are left for drives: eight, less the console and the entropy source. */
+export const MAX_DRIVES = 6;

@@ -1,0 +1,189 @@
+/**
+ * One machine, from one reset to the next: a core, devices at the addresses and interrupts of QEMU's `virt`, and the
+ * description of just these for the device tree. A reset builds a new one over the same memory and drives.
+ */
+import { randomBytes } from "node:crypto";
+import type { BlockBackend } from "../backends/block-backend.js";
+import type { CharBackend } from "../backends/char-backend.js";
+import { type BootPlan, loadPlan } from "../boot/boot-plan.js";
+import { type DeviceNode, HART_EXTENSIONS, type MachineDescription } from "../boot/device-tree.js";
+import type { PlatformDevice } from "../devices/device.js";
+import { GoldfishRtc } from "../devices/goldfish-rtc.js";
+import { Ns16550a } from "../devices/ns16550a.js";
+import { Plic } from "../devices/plic.js";
+import { TestFinisher } from "../devices/test-finisher.js";
+import { VirtioBlk } from "../devices/virtio/blk.js";
+import { VirtioConsole } from "../devices/virtio/console.js";
+import { VirtioMmio } from "../devices/virtio/mmio-transport.js";
+import { VirtioRng } from "../devices/virtio/rng.js";
+import type { VirtioDevice } from "../devices/virtio/virtio-device.js";
+import { type VirtqueueExports, virtqueueCore } from "../devices/virtio/virtqueue-core.js";
+import { Layout } from "../generated/layout.js";
+import { Irq, MemoryMap } from "../generated/shared/memory-map.js";
+import { Interrupt } from "../generated/shared/privileged.js";
+import { Core, type CoreModule } from "../wasm/core.js";
+import { CoreClock } from "./guest-clock.js";
+import { CoreMemory } from "./guest-memory.js";
+import { TICKS_PER_SECOND } from "./host-clock.js";
+import { InputQueue } from "./input-queue.js";
+import type { ConsoleKind, ConsoleSize, JitMode } from "./machine-config.js";
+import { MmioBus } from "./mmio-bus.js";
+import type { GuestEnd, RunnerParts, TickingDevice } from "./runner.js";
+import { SbiConsole } from "./sbi-console.js";
+
+export interface MachineOptions {
+  readonly module: CoreModule;
+  /** All zeroes. */
+  readonly memory: WebAssembly.Memory;
+  readonly ramBytes: number;
+  readonly drives: readonly BlockBackend[];
+  readonly serial: CharBackend;
+  readonly virtioConsole: CharBackend;
+  readonly consoleSize: ConsoleSize | undefined;
+  readonly jit: JitMode;
+  readonly wallNs: bigint;
+  /** A bare-metal program's failure is its exit code; an operating system's is a panic. */
+  readonly bareMetal: boolean;
+  /** An input was posted. */
+  readonly onInput: () => void;
+}
+
+/** Guest's names of drives: vda, vdb and so on. */
+const driveName = (index: number): string => `vd${String.fromCharCode("a".charCodeAt(0) + index)}`;
+
+export class Machine {
+  readonly core: Core;
+  readonly hart: number;
+  readonly memory: CoreMemory;
+  readonly inputs: InputQueue;
+  readonly console: VirtioConsole;
+  /** Set by a device when the guest ended the machine through it. */
+  end: GuestEnd | undefined;
+  readonly #bus: MmioBus;
+  readonly #uart: Ns16550a;
+  readonly #platform: PlatformDevice[] = [];
+  readonly #virtio: VirtioDevice[] = [];
+  readonly #ticking: TickingDevice[];
+
+  static async build(options: MachineOptions): Promise<Machine> {
+    const bus = new MmioBus();
+    // The core wants its host before there is a machine; it calls no one before the hart runs.
+    let sbiConsole: SbiConsole | undefined;
+    const core = await Core.instantiate(options.module, options.memory, options.ramBytes, {
+      mmioLoad: (gpa, size) => bus.load(gpa, size),
+      mmioStore: (gpa, size, value) => bus.store(gpa, size, value),
+      consoleWrite: (address, length) => sbiConsole?.write(core.bytes.slice(address, address + length)),
+      consoleRead: (address, length) => sbiConsole?.read(core.bytes.subarray(address, address + length)) ?? 0,
+    });
+    core.exports.setJit(options.jit === "on" ? Layout.JIT.HOT : 0);
+    const machine = new Machine(core, bus, options);
+    sbiConsole = new SbiConsole(options.serial, machine.inputs);
+    return machine;
+  }
+
+  private constructor(core: Core, bus: MmioBus, options: MachineOptions) {
+    this.core = core;
+    this.#bus = bus;
+    this.hart = core.exports.hart(0);
+    this.memory = new CoreMemory(core);
+    this.inputs = new InputQueue(options.onInput);
+    const clock = new CoreClock(core, this.hart, options.wallNs);
+    const context = { memory: this.memory, clock, input: this.inputs };
+
+    const plic = new Plic({
+      contexts: CONTEXTS,
+      onContext: (index, level) =>
+        core.exports.setInterrupt(this.hart, index === 0 ? Interrupt.MEI : Interrupt.SEI, level ? 1 : 0),
+    });
+    this.#bus.attach(plic);
+    this.#bus.attach(new TestFinisher({ onFinish: (finish) => this.#onFinish(finish, options.bareMetal) }));
+    const rtc = new GoldfishRtc({ name: "rtc", clock, interrupt: plic.line(Irq.RTC) });
+    this.#uart = new Ns16550a({ name: "uart0", context, interrupt: plic.line(Irq.UART0), backend: options.serial });
+    this.#attach(this.#uart);
+    this.#attach(rtc);
+    this.#ticking = [rtc, this.#uart];
+
+    const queues = virtqueueCore(core.memory.buffer, core.exports as unknown as VirtqueueExports);
+    const plug = <Device extends VirtioDevice>(device: Device): Device => {
+      const slot = this.#virtio.length;
+      this.#virtio.push(device);
+      this.#attach(new VirtioMmio({ slot, device, interrupt: plic.line(Irq.VIRTIO + slot), core: queues }));
+      return device;
+    };
+    for (const [index, backend] of options.drives.entries()) {
+      plug(new VirtioBlk({ name: driveName(index), context, backend }));
+    }
+    const { consoleSize: size, virtioConsole } = options;
+    this.console = plug(new VirtioConsole({ name: "hvc0", context, backend: virtioConsole, ...(size && { size }) }));
+    plug(new VirtioRng({ name: "rng0", context, entropy: (length) => randomBytes(length) }));
+  }
+
+  /** What there is, for the device tree and for the boot loader. */
+  describe(): MachineDescription {
+    return {
+      ram: { base: this.memory.base, size: this.memory.size },
+      timebaseFrequency: TICKS_PER_SECOND,
+      harts: [{ extensions: HART_EXTENSIONS }],
+      clint: { base: MemoryMap.CLINT, size: MemoryMap.CLINT_SIZE },
+      plic: { base: MemoryMap.PLIC, size: MemoryMap.PLIC_SIZE, sources: PLIC_SOURCES },
+      testFinisher: { base: MemoryMap.TEST_FINISHER, size: MemoryMap.PAGE_SIZE },
+      devices: this.#platform.map((device): DeviceNode => {
+        const { reg, ...node } = device.deviceTreeNode();
+        const alias = device.base === MemoryMap.UART0 ? { alias: SERIAL_ALIAS } : {};
+        return { ...node, ...alias, reg: { base: reg[0], size: reg[1] } };
+      }),
+      stdout: SERIAL_ALIAS,
+    };
+  }
+
+  /** Puts everything where the plan wants it and the hart at its start. */
+  async load(plan: BootPlan): Promise<void> {
+    await loadPlan(plan, this.memory);
+    const { pc, privilege, a0, a1, a2 } = plan.start;
+    this.core.exports.resetHart(this.hart, pc, privilege, a0, a1, plan.builtinSbi ? 1 : 0);
+    // OpenSBI's fw_dynamic expects its third argument; resetHart knows only of the two that every kernel takes.
+    const registers = new DataView(this.core.memory.buffer, this.hart + Layout.HART.X);
+    registers.setBigUint64(A2 * 8, a2, true);
+  }
+
+  /** Guest time. */
+  ticks(): bigint {
+    return BigInt.asUintN(64, this.core.exports.time(this.hart));
+  }
+
+  runnerParts(): Pick<RunnerParts, "core" | "hart" | "inputs" | "ticking"> {
+    return { core: this.core, hart: this.hart, inputs: this.inputs, ticking: this.#ticking };
+  }
+
+  /** Resolves when no host I/O can touch guest memory any more; what it would still deliver is dropped. */
+  async retire(): Promise<void> {
+    await Promise.all(this.#virtio.map((device) => device.quiesce()));
+    this.inputs.close();
+  }
+
+  /** What was typed on a console port and has not reached the guest, in its order. */
+  unreadInput(kind: ConsoleKind): Uint8Array[] {
+    const device = kind === "serial" ? this.#uart : this.console;
+    return [device.unreadInput(), ...this.inputs.payloads(`${device.name}:input:`)];
+  }
+
+  #attach(device: PlatformDevice): void {
+    this.#bus.attach(device);
+    this.#platform.push(device);
+  }
+
+  /** In the middle of the store that did it. */
+  #onFinish(finish: { kind: "pass" } | { kind: "fail"; code: number } | { kind: "reset" }, bareMetal: boolean): void {
+    if (finish.kind === "pass") this.end = { kind: "poweroff", code: 0, exact: true };
+    else if (finish.kind === "reset") this.end = { kind: "reboot", exact: true };
+    else this.end = { kind: bareMetal ? "poweroff" : "panic", code: finish.code, exact: true };
+    this.core.exports.requestStop(this.hart);
+  }
+}
+
+/** M and S mode of hart 0. */
+const CONTEXTS = ["M", "S"] as const;
+/** riscv,ndev: sources 1 to 95. */
+const PLIC_SOURCES = 95;
+const SERIAL_ALIAS = "serial0";
+const A2 = 12;

@@ -1,0 +1,47 @@
+/** What the caller's thread and the vkernel's own say to each other. */
+import type { CoreModule } from "../wasm/core.js";
+import type { WireError } from "./error-wire.js";
+import type { Exit, MachineConfig, Stats } from "./machine-config.js";
+
+/** Given to the worker at its start. */
+export interface WorkerStart {
+  readonly config: MachineConfig;
+  /** Compiled once a process. */
+  readonly module: CoreModule;
+}
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** Answers to these requests carry the same `id`. */
+export interface Requests {
+  memoryHash: string;
+  stats: Stats;
+  pause: null;
+  resume: null;
+}
+
+export type ToWorker =
+  | { readonly type: "input"; readonly bytes: Uint8Array }
+  /** So many bytes of console output were taken. */
+  | { readonly type: "acknowledge"; readonly bytes: number }
+  | { readonly type: "resize"; readonly columns: number; readonly rows: number }
+  | { readonly type: "stop" }
+  | { readonly type: "request"; readonly id: number; readonly what: keyof Requests };
+
+export type FromWorker =
+  /** The first machine is built and loaded; the guest runs. */
+  | { readonly type: "started" }
+  | { readonly type: "console"; readonly bytes: Uint8Array }
+  /** So many bytes of console input went to the guest. */
+  | { readonly type: "consumed"; readonly bytes: number }
+  | {
+      readonly type: "log";
+      readonly level: LogLevel;
+      readonly message: string;
+      readonly fields?: Record<string, unknown>;
+    }
+  | { readonly type: "reset"; readonly count: number }
+  | { readonly type: "reply"; readonly id: number; readonly value: unknown }
+  | { readonly type: "replyError"; readonly id: number; readonly error: WireError }
+  | { readonly type: "exit"; readonly exit: Exit }
+  | { readonly type: "error"; readonly error: WireError };

@@ -1,0 +1,50 @@
+/** Guest RAM as a whole: its hash, and making it all zeroes again. Most of it is zeroes that were never touched. */
+import { createHash } from "node:crypto";
+import { native, nativeUnavailable } from "../native.js";
+import type { Core } from "../wasm/core.js";
+
+const PIECE = 4096;
+
+/**
+ * SHA-256 over the pages that are not zero, each preceded by its offset, and over the length: equal for equal
+ * contents, and quick for a guest that has touched little.
+ */
+export function hashRam(ram: Uint8Array): string {
+  const hash = createHash("sha256");
+  const offsetBytes = Buffer.alloc(8);
+  offsetBytes.writeBigUInt64LE(BigInt(ram.length));
+  hash.update(offsetBytes);
+  const words = new Int32Array(ram.buffer, ram.byteOffset, ram.length / 4);
+  // Hashing reads memory that no other thread writes, but that is shared: Node wants a copy of such.
+  const page = Buffer.alloc(PIECE);
+  for (let offset = 0; offset < ram.length; offset += PIECE) {
+    if (isZero(words, offset / 4, PIECE / 4)) continue;
+    offsetBytes.writeBigUInt64LE(BigInt(offset));
+    hash.update(offsetBytes);
+    page.set(ram.subarray(offset, offset + PIECE));
+    hash.update(page);
+  }
+  return hash.digest("hex");
+}
+
+/** Makes a memory what it was when it was allocated, for a machine that starts over. */
+export function clearMemory(bytes: Uint8Array): void {
+  if (nativeUnavailable() === undefined) {
+    native().discardMemory({ bytes });
+    return;
+  }
+  // Without the addon: reading an untouched page costs no memory, writing would.
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  for (let offset = 0; offset < words.length; offset += PIECE / 4) {
+    if (!isZero(words, offset, PIECE / 4)) words.fill(0, offset, offset + PIECE / 4);
+  }
+}
+
+export function residentBytes(core: Core): number | undefined {
+  return nativeUnavailable() === undefined ? native().residentBytes({ bytes: core.ram }) : undefined;
+}
+
+function isZero(words: Int32Array, from: number, length: number): boolean {
+  for (let i = from; i < from + length; i++) if (words[i] !== 0) return false;
+  return true;
+}

@@ -1,0 +1,36 @@
+/** Where recorded inputs come in that nobody will post again: what people typed, and how fast they read. */
+import type { ConsolePort } from "./console-port.js";
+import type { Machine } from "./machine.js";
+
+/** Labels are DEVICE:NUMBER or DEVICE:KIND:NUMBER. */
+function kindOf(label: string | undefined): string | undefined {
+  const parts = label?.split(":") ?? [];
+  return parts.length === 3 ? parts[1] : undefined;
+}
+
+export class ReplayInputs {
+  readonly #port: ConsolePort;
+  readonly #machine: Machine;
+
+  constructor(port: ConsolePort, machine: Machine) {
+    this.#port = port;
+    this.#machine = machine;
+  }
+
+  /** The input that the recording has at the end of the coming slice: some come about within the slice. */
+  expect(label: string | undefined): void {
+    this.#port.replayCongestion(kindOf(label) === "congested");
+  }
+
+  /** Has the device post the input. False where that is the guest's or the host's doing, which may take its time. */
+  feed(label: string, payload: Uint8Array | undefined): boolean {
+    const kind = kindOf(label);
+    if (kind === "drained") this.#port.replayDrain();
+    else if (kind === "input" && payload !== undefined) this.#port.inject(payload);
+    else if (kind === "resize" && payload?.length === 4) {
+      const size = new DataView(payload.buffer, payload.byteOffset, payload.length);
+      this.#machine.console.resize(size.getUint16(0, true), size.getUint16(2, true));
+    } else return false;
+    return true;
+  }
+}

@@ -1,0 +1,254 @@
+/**
+ * A vkernel from its first boot to its end, on its own thread: opens drives, builds a machine, boots it, runs it, and
+ * does so again each time the guest reboots.
+ */
+import { randomBytes } from "node:crypto";
+import type { BlockBackend } from "../backends/block-backend.js";
+import type { CharBackend } from "../backends/char-backend.js";
+import { planBoot } from "../boot/boot-plan.js";
+import { nativeUnavailable } from "../native.js";
+import { Core, type CoreModule } from "../wasm/core.js";
+import { ConsolePort } from "./console-port.js";
+import { openDrives } from "./drives.js";
+import { InputRecorder, InputReplay, type ResetEntry } from "./input-log.js";
+import { LineLog } from "./line-log.js";
+import { LiveRunner } from "./live-runner.js";
+import { Machine } from "./machine.js";
+import type { ConsoleSize, Exit, MachineConfig, Stats } from "./machine-config.js";
+import { conclude } from "./outcome.js";
+import { PanicWatch } from "./panic-watch.js";
+import type { LogLevel } from "./protocol.js";
+import { clearMemory, hashRam, residentBytes } from "./ram-contents.js";
+import { ReplayInputs } from "./replay-inputs.js";
+import { ReplayRunner, replayMismatch } from "./replay-runner.js";
+import type { GuestEnd, Runner, RunnerParts } from "./runner.js";
+import { Tohost } from "./tohost.js";
+
+export interface SupervisorEvents {
+  started(): void;
+  console(bytes: Uint8Array): void;
+  consumed(bytes: number): void;
+  reset(count: number): void;
+  log(level: LogLevel, message: string, fields?: Record<string, unknown>): void;
+}
+
+/** What outlives a reset. */
+interface Durable {
+  readonly memory: WebAssembly.Memory;
+  readonly drives: readonly BlockBackend[];
+  readonly recorder: InputRecorder | undefined;
+  readonly replay: InputReplay | undefined;
+}
+
+/** What does not. */
+interface Running {
+  readonly machine: Machine;
+  readonly runner: Runner;
+  readonly panic: PanicWatch;
+}
+
+/** Linux takes 32 bytes from /chosen/rng-seed and starts with a seeded random number generator. */
+const SEED_BYTES = 32;
+const NS_PER_MS = 1_000_000n;
+
+export class Supervisor {
+  readonly #config: MachineConfig;
+  readonly #module: CoreModule;
+  readonly #events: SupervisorEvents;
+  readonly #port: ConsolePort;
+  readonly #sideLog: LineLog;
+  #running: Running | undefined;
+  #stopping = false;
+  #paused = false;
+  #resets = 0;
+  #consoleSize: ConsoleSize | undefined;
+
+  constructor(config: MachineConfig, module: CoreModule, events: SupervisorEvents) {
+    this.#config = config;
+    this.#module = module;
+    this.#events = events;
+    this.#consoleSize = config.consoleSize;
+    this.#port = new ConsolePort({
+      send: (bytes) => {
+        this.#watch(bytes);
+        events.console(bytes);
+      },
+      consumed: (bytes) => events.consumed(bytes),
+      replaying: config.replay !== undefined,
+    });
+    const port = config.console === "serial" ? "hvc0" : "uart0";
+    this.#sideLog = new LineLog((line) => {
+      this.#watch(Buffer.from(`${line}\n`));
+      events.log("info", line, { port });
+    });
+  }
+
+  // What the caller may ask at any time; each takes effect between slices.
+
+  input(bytes: Uint8Array): void {
+    // A replay's input comes from the recording alone.
+    if (this.#config.replay === undefined) this.#port.push(bytes);
+    else this.#events.consumed(bytes.length);
+  }
+
+  acknowledge(bytes: number): void {
+    this.#port.acknowledge(bytes);
+  }
+
+  resize(columns: number, rows: number): void {
+    this.#consoleSize = { columns, rows };
+    if (this.#config.replay === undefined) this.#running?.machine.console.resize(columns, rows);
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#running?.runner.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#running?.runner.resume();
+  }
+
+  stop(): void {
+    this.#stopping = true;
+    this.#port.release();
+    this.#running?.runner.stop();
+  }
+
+  memoryHash(): string | undefined {
+    return this.#running === undefined ? undefined : hashRam(this.#running.machine.core.ram);
+  }
+
+  stats(): Stats {
+    const resets = this.#resets;
+    if (this.#running === undefined) {
+      return { instructions: 0n, ticks: 0n, busyMs: 0, resets, residentBytes: undefined };
+    }
+    const { machine, runner } = this.#running;
+    const { core, hart } = machine;
+    return {
+      instructions: core.exports.icount(hart),
+      ticks: BigInt.asUintN(64, core.exports.time(hart)),
+      busyMs: runner.busyMs,
+      resets,
+      residentBytes: residentBytes(core),
+    };
+  }
+
+  /** Boots and runs the guest until it, or the host, ends it. When this settles, all is written and closed. */
+  async run(): Promise<Exit> {
+    const { record, replay: recording, ramBytes } = this.#config;
+    this.#warnWithoutAddon();
+    const drives = await openDrives(this.#config.drives);
+    try {
+      using recorder = record === undefined ? undefined : new InputRecorder(record, ramBytes);
+      using replay = recording === undefined ? undefined : new InputReplay(recording, ramBytes);
+      const exit = await this.#runMachines({ memory: Core.allocate(ramBytes), drives, recorder, replay });
+      await Promise.all(drives.filter((drive) => !drive.readOnly).map((drive) => drive.flush()));
+      return exit;
+    } finally {
+      await Promise.allSettled(drives.map((drive) => drive[Symbol.asyncDispose]()));
+    }
+  }
+
+  async #runMachines(durable: Durable): Promise<Exit> {
+    for (;;) {
+      const running = await this.#boot(durable);
+      const { machine, runner, panic } = running;
+      const outcome = await runner.run();
+      this.#port.flush();
+      await machine.retire();
+      const { reason, code, byGuest } = conclude(outcome, panic.panicked);
+      this.#events.log("debug", `the guest left the machine: ${reason}`, { ...outcome });
+      if (reason === "reboot" && !this.#config.noReboot && !this.#stopping) {
+        this.#running = undefined;
+        if (durable.replay === undefined) this.#port.giveBack(machine.unreadInput(this.#config.console));
+        this.#events.reset(++this.#resets);
+        clearMemory(new Uint8Array(durable.memory.buffer));
+        continue;
+      }
+      const { core, hart } = machine;
+      const instructions = core.exports.icount(hart);
+      durable.recorder?.end(instructions, byGuest);
+      const compared = durable.recorder !== undefined || durable.replay !== undefined;
+      return { reason, code, instructions, ...(compared && { memoryHash: hashRam(core.ram) }) };
+    }
+  }
+
+  async #boot(durable: Durable): Promise<Running> {
+    const { boot, console: kind, ramBytes } = this.#config;
+    const { wallNs, seed } = this.#resetInputs(durable);
+    const bareMetal = boot.elf !== undefined;
+    const port = (of: typeof kind): CharBackend => (of === kind ? this.#port : this.#sideLog);
+    const machine = await Machine.build({
+      module: this.#module,
+      memory: durable.memory,
+      ramBytes,
+      drives: durable.drives,
+      serial: port("serial"),
+      virtioConsole: port("virtio"),
+      consoleSize: this.#consoleSize,
+      jit: this.#config.jit,
+      wallNs,
+      bareMetal,
+      onInput: () => this.#running?.runner.notify(),
+    });
+    const plan = await planBoot(
+      { ...boot, rngSeed: seed, ...(kind === "virtio" && { console: "hvc0" }) },
+      machine.describe(),
+      durable.drives[0],
+    );
+    for (const line of plan.description) this.#events.log("info", line);
+    for (const warning of plan.warnings) this.#events.log("warn", warning);
+    await machine.load(plan);
+
+    const panic = new PanicWatch();
+    const tohost = plan.tohost === undefined ? undefined : Tohost.at(plan.tohost, machine.memory);
+    const afterSlice = (idle: boolean): GuestEnd | undefined => {
+      this.#port.flush();
+      if (machine.end !== undefined) return machine.end;
+      if (panic.check(idle, machine.ticks())) return { kind: "panic", code: 0, exact: false };
+      return tohost?.check();
+    };
+    const parts = { ...machine.runnerParts(), afterSlice, congestion: () => this.#port.stall() };
+    const runner = this.#runner(machine, parts, durable);
+    this.#running = { machine, runner, panic };
+    if (this.#paused) runner.pause();
+    if (this.#stopping) runner.stop();
+    this.#port.deliver();
+    if (this.#resets === 0) this.#events.started();
+    return this.#running;
+  }
+
+  #runner(machine: Machine, parts: RunnerParts, { recorder, replay }: Durable): Runner {
+    if (replay === undefined) return new LiveRunner(parts, recorder);
+    return new ReplayRunner(parts, replay, new ReplayInputs(this.#port, machine));
+  }
+
+  /** The inputs that a machine starts with: the host's wall clock and its entropy, or what they were once. */
+  #resetInputs({ recorder, replay }: Durable): Pick<ResetEntry, "wallNs" | "seed"> {
+    if (replay !== undefined) {
+      const entry = replay.next();
+      if (entry?.kind !== "reset") throw replayMismatch("it does not start with a reset");
+      return entry;
+    }
+    const wallNs = BigInt(Date.now()) * NS_PER_MS;
+    const seed = randomBytes(SEED_BYTES);
+    recorder?.reset(wallNs, seed);
+    return { wallNs, seed };
+  }
+
+  #watch(bytes: Uint8Array): void {
+    this.#running?.panic.output(bytes, this.#running.machine.ticks());
+  }
+
+  #warnWithoutAddon(): void {
+    const missing = nativeUnavailable();
+    if (missing === undefined || this.#config.drives.length === 0) return;
+    this.#events.log("warn", `${missing.message}; disk images are not locked against other programs`, {
+      code: missing.code,
+      hint: missing.hint,
+    });
+  }
+}

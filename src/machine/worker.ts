@@ -1,0 +1,66 @@
+/** The vkernel's own thread: an event loop that belongs to the guest alone. Talks protocol.ts with the caller's thread. */
+import { parentPort, workerData } from "node:worker_threads";
+import { encodeError } from "./error-wire.js";
+import type { FromWorker, Requests, ToWorker, WorkerStart } from "./protocol.js";
+import { Supervisor } from "./supervisor.js";
+
+if (parentPort === null) throw new Error("worker.ts runs in a worker thread");
+const port = parentPort;
+const { config, module } = workerData as WorkerStart;
+
+const post = (message: FromWorker, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
+
+const supervisor = new Supervisor(config, module, {
+  started: () => post({ type: "started" }),
+  console: (bytes) => post({ type: "console", bytes }, [bytes.buffer as ArrayBuffer]),
+  consumed: (bytes) => post({ type: "consumed", bytes }),
+  reset: (count) => post({ type: "reset", count }),
+  log: (level, message, fields) => post({ type: "log", level, message, ...(fields && { fields }) }),
+});
+
+function answer(what: keyof Requests): unknown {
+  switch (what) {
+    case "memoryHash":
+      return supervisor.memoryHash();
+    case "stats":
+      return supervisor.stats();
+    case "pause":
+      supervisor.pause();
+      return null;
+    case "resume":
+      supervisor.resume();
+      return null;
+  }
+}
+
+port.on("message", (message: ToWorker) => {
+  switch (message.type) {
+    case "input":
+      supervisor.input(message.bytes);
+      return;
+    case "acknowledge":
+      supervisor.acknowledge(message.bytes);
+      return;
+    case "resize":
+      supervisor.resize(message.columns, message.rows);
+      return;
+    case "stop":
+      supervisor.stop();
+      return;
+    case "request":
+      try {
+        post({ type: "reply", id: message.id, value: answer(message.what) });
+      } catch (error) {
+        post({ type: "replyError", id: message.id, error: encodeError(error) });
+      }
+  }
+});
+
+try {
+  post({ type: "exit", exit: await supervisor.run() });
+} catch (error) {
+  post({ type: "error", error: encodeError(error) });
+} finally {
+  // Nothing keeps the thread alive any more.
+  port.close();
+}
