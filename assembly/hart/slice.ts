@@ -90,8 +90,6 @@ export class Slice {
     hart.mcounteren = u32.MAX_VALUE;
     // CY, TM and IR for user mode: without an SBI PMU, Linux leaves what it finds, and its vDSO reads time.
     hart.scounteren = 7;
-    // cycle, time and instret, as OpenSBI has it: Linux leaves scounteren alone, and its vDSO reads `time` in U mode.
-    hart.scounteren = 7;
     hart.menvcfg =
       MenvcfgBits.CBCFE |
       MenvcfgBits.CBZE |
