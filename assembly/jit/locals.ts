@@ -45,7 +45,7 @@ export class Locals {
 
   /** The local of the x register at byte offset `offset` of its file; of an f register with `float`. */
   static of(offset: u32, float: bool): u32 {
-    const slot = table + (offset >> 3) + (float ? F : 0);
+    const slot = table + <usize>((offset >> 3) + (float ? F : 0));
     const known = <u32>load<u8>(slot);
     if (known) return known;
     const local = Local.FIRST_REGISTER + Locals.count++;

@@ -10,8 +10,10 @@ import {
   MAX_DRIVES,
   type MachineConfig,
   MemoryLimits,
+  type NetworkConfig,
 } from "../machine/machine-config.js";
 import type { LogLevel } from "../machine/protocol.js";
+import { macOfName, parseMac } from "./mac-address.js";
 import { parseMemorySize } from "./memory-size.js";
 
 /** Something worth writing down: from the boot loader, a device, or the console port that nobody reads. */
@@ -28,6 +30,11 @@ export interface DriveOptions {
   readOnly?: boolean;
   /** Keep what the guest writes in memory and throw it away at the end. Default: `BootOptions.snapshot`. */
   snapshot?: boolean;
+}
+
+export interface NetworkOptions {
+  /** The guest's address, such as "52:54:00:12:34:56". Default: one that follows from `BootOptions.name`. */
+  mac?: string;
 }
 
 /** Paths are the host's, relative to the current directory. */
@@ -60,6 +67,8 @@ export interface BootOptions {
   jit?: JitMode;
   /** Window size that the virtio console reports. */
   consoleSize?: ConsoleSize;
+  /** Give the guest a network device: `VKernel.network` is the other end of its cable. Default false. */
+  network?: boolean | NetworkOptions;
   /** End when the guest reboots, instead of resetting the machine. Default false. */
   noReboot?: boolean;
   /** Record every input to this file, so that `replay` can run the same again. */
@@ -96,28 +105,32 @@ export function resolveOptions(options: BootOptions): MachineConfig {
       hint: 'Use "on" or "off".',
     });
   }
+  const { name = "vkernel" } = options;
+  const network = resolveNetwork(options.network, name);
   return {
     jit,
-    name: options.name ?? "vkernel",
+    name,
     ramBytes: parseMemorySize(options.memory ?? MemoryLimits.DEFAULT),
     drives,
     boot,
     console,
     noReboot: options.noReboot ?? false,
     ...(consoleSize !== undefined && { consoleSize: { columns: consoleSize.columns, rows: consoleSize.rows } }),
+    ...(network !== undefined && { network }),
     ...(options.record !== undefined && { record: resolve(options.record) }),
     ...(options.replay !== undefined && { replay: resolve(options.replay) }),
   };
 }
 
 /** A replay writes what the recorded guest wrote, so it gets its own copy: the disks stay fit for another one. */
-function resolveDrives({ disk, drives = [], snapshot = false, replay }: BootOptions): DriveConfig[] {
+function resolveDrives({ disk, drives = [], snapshot = false, replay, network = false }: BootOptions): DriveConfig[] {
   const all = [...(disk === undefined ? [] : [disk]), ...drives].map((drive) =>
     typeof drive === "string" ? { path: drive } : drive,
   );
-  if (all.length > MAX_DRIVES) {
+  const most = network === false ? MAX_DRIVES : MAX_DRIVES - 1;
+  if (all.length > most) {
     throw new VkrunError("ERR_VKRUN_BOOT_OPTIONS", `${all.length} drives are more than a machine has slots for`, {
-      hint: `At most ${MAX_DRIVES} drives fit.`,
+      hint: network === false ? `At most ${most} drives fit.` : `Beside a network device at most ${most} drives fit.`,
     });
   }
   return all.map((drive: DriveOptions) => ({
@@ -125,4 +138,15 @@ function resolveDrives({ disk, drives = [], snapshot = false, replay }: BootOpti
     readOnly: drive.readOnly ?? false,
     snapshot: replay !== undefined || (drive.snapshot ?? snapshot),
   }));
+}
+
+function resolveNetwork(network: BootOptions["network"], name: string): NetworkConfig | undefined {
+  if (network === undefined || network === false) return undefined;
+  if (network !== true && (typeof network !== "object" || network === null)) {
+    throw new VkrunError("ERR_VKRUN_BOOT_OPTIONS", `there is no network "${String(network)}"`, {
+      hint: "Use true, or an object with the guest's `mac`.",
+    });
+  }
+  const mac = network === true ? undefined : network.mac;
+  return { mac: mac === undefined ? macOfName(name) : parseMac(mac) };
 }

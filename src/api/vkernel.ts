@@ -3,11 +3,14 @@ import { EventEmitter } from "node:events";
 import { Worker } from "node:worker_threads";
 import { VkrunError } from "../errors.js";
 import { decodeError } from "../machine/error-wire.js";
+import { FrameCredit } from "../machine/frame-credit.js";
 import type { Exit, MachineConfig, Stats } from "../machine/machine-config.js";
-import type { FromWorker, Requests, ToWorker, WorkerStart } from "../machine/protocol.js";
+import type { FrameCounts, FromWorker, Requests, ToWorker, WorkerStart } from "../machine/protocol.js";
 import { Core } from "../wasm/core.js";
-import { type BootOptions, type LogRecord, resolveOptions } from "./boot-options.js";
+import { type BootOptions, type LogRecord, type NetworkOptions, resolveOptions } from "./boot-options.js";
 import { VKernelConsole } from "./console-stream.js";
+import { formatMac } from "./mac-address.js";
+import { NetworkPort } from "./network-port.js";
 
 export interface VKernelEvents {
   /** The guest has ended. */
@@ -18,6 +21,9 @@ export interface VKernelEvents {
   reset: [count: number];
 }
 
+/** Booted with the option `network`. */
+export type NetworkedVKernel = VKernel & { readonly network: NetworkPort };
+
 interface PendingRequest {
   resolve(value: unknown): void;
   reject(error: Error): void;
@@ -27,6 +33,8 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
   readonly name: string;
   /** The guest's console: write to type, read what it prints. */
   readonly console: VKernelConsole;
+  /** The other end of the guest's network cable; undefined without the option `network`. */
+  readonly network: NetworkPort | undefined;
   readonly #log: ((record: LogRecord) => void) | undefined;
   readonly #worker: Worker;
   readonly #started: Promise<void>;
@@ -40,15 +48,20 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
    * Boots a guest and resolves as soon as it runs. Rejects with a VkrunError when it cannot: its `code` says why, its
    * `hint` what to do.
    */
+  static boot(options: BootOptions & { network: true | NetworkOptions }): Promise<NetworkedVKernel>;
+  static boot(options: BootOptions): Promise<VKernel>;
   static async boot(options: BootOptions): Promise<VKernel> {
     const config = resolveOptions(options);
-    const vkernel = new VKernel(config, { config, module: await Core.load() }, options.log);
+    const frames = config.network && { fromGuest: FrameCredit.allocate(), toGuest: FrameCredit.allocate() };
+    const start = { config, module: await Core.load(), ...(frames && { frames }) };
+    const vkernel = new VKernel(start, options.log);
     await vkernel.#started;
     return vkernel;
   }
 
-  private constructor(config: MachineConfig, start: WorkerStart, log: BootOptions["log"]) {
+  private constructor(start: WorkerStart, log: BootOptions["log"]) {
     super();
+    const { config, frames } = start;
     this.name = config.name;
     this.#log = log;
     this.#worker = new Worker(new URL("../machine/worker.js", import.meta.url), {
@@ -62,6 +75,7 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
       acknowledge: (bytes) => this.#post({ type: "acknowledge", bytes }),
       resize: (columns, rows) => this.#post({ type: "resize", columns, rows }),
     });
+    this.network = frames && this.#connect(config, frames);
     let started: () => void = () => undefined;
     let ended: (exit: Exit) => void = () => undefined;
     let failed: (error: VkrunError) => void = () => undefined;
@@ -111,6 +125,15 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
     await this.stop().catch(() => undefined);
   }
 
+  #connect({ network }: MachineConfig, { fromGuest, toGuest }: FrameCounts): NetworkPort | undefined {
+    if (network === undefined) return undefined;
+    return new NetworkPort(formatMac(network.mac), {
+      post: (frame) => this.#post({ type: "frame", frame }, [frame.buffer as ArrayBuffer]),
+      fromGuest: new FrameCredit(fromGuest),
+      toGuest: new FrameCredit(toGuest),
+    });
+  }
+
   #listen(started: () => void, ended: (exit: Exit) => void, failed: (error: VkrunError) => void): void {
     let running = false;
     let exit: Exit | undefined;
@@ -155,6 +178,9 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
     switch (message.type) {
       case "console":
         this.console.arrived(message.bytes);
+        return;
+      case "frame":
+        this.network?.arrived(message.frame);
         return;
       case "consumed":
         this.console.consumed(message.bytes);

@@ -131,7 +131,7 @@ async function build(inputs: ImageInputs, options: BuildImageOptions & BuildTarg
       cache,
       stagingDirectory,
       rootUuid: uuids.fileSystem,
-      mirror: await findMirror({ mirror: options.mirror }).catch(() => undefined),
+      mirror: await mirrorForGuest(options.mirror),
       signal,
       onProgress,
     });
@@ -170,6 +170,12 @@ async function build(inputs: ImageInputs, options: BuildImageOptions & BuildTarg
   const image = await readBuilt(directory);
   if (image === undefined) throw new VkrunError("ERR_VKRUN_IMAGE_BUILD_FAILED", `${directory} vanished`);
   return { ...image, cached: false };
+}
+
+/** With all packages in the cache a host without a mirror can build too: the image's apt then has no sources. */
+async function mirrorForGuest(given: string | undefined): Promise<string | undefined> {
+  if (given !== undefined) return findMirror({ mirror: given });
+  return findMirror().catch(() => undefined);
 }
 
 const DISK = "disk.img";

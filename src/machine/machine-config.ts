@@ -27,6 +27,11 @@ export interface ConsoleSize {
   readonly rows: number;
 }
 
+export interface NetworkConfig {
+  /** Six bytes, a unicast address. */
+  readonly mac: Uint8Array;
+}
+
 /** Whether hot guest code is compiled to WebAssembly, or everything interpreted. The guest cannot tell. */
 export type JitMode = "on" | "off";
 
@@ -39,6 +44,8 @@ export interface MachineConfig {
   readonly boot: BootSource;
   readonly console: ConsoleKind;
   readonly consoleSize?: ConsoleSize;
+  /** A network device, whose cable ends with the embedder. */
+  readonly network?: NetworkConfig;
   /** A guest that asks for a reboot ends the vkernel instead. */
   readonly noReboot: boolean;
   /** Every input is written to this file. */
@@ -93,5 +100,5 @@ export const MemoryLimits = Object.freeze({
   DEFAULT: 512 * 2 ** 20,
 });
 
-/** virtio-mmio slots that are left for drives: eight, less the console and the entropy source. */
+/** virtio-mmio slots that are left for drives: eight, less the console and the entropy source. A network device takes one. */
 export const MAX_DRIVES = 6;

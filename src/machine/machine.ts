@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import type { BlockBackend } from "../backends/block-backend.js";
 import type { CharBackend } from "../backends/char-backend.js";
+import type { NetBackend } from "../backends/net-backend.js";
 import { type BootPlan, loadPlan } from "../boot/boot-plan.js";
 import { type DeviceNode, HART_EXTENSIONS, type MachineDescription } from "../boot/device-tree.js";
 import type { PlatformDevice } from "../devices/device.js";
@@ -15,6 +16,7 @@ import { TestFinisher } from "../devices/test-finisher.js";
 import { VirtioBlk } from "../devices/virtio/blk.js";
 import { VirtioConsole } from "../devices/virtio/console.js";
 import { VirtioMmio } from "../devices/virtio/mmio-transport.js";
+import { VirtioNet } from "../devices/virtio/net.js";
 import { VirtioRng } from "../devices/virtio/rng.js";
 import type { VirtioDevice } from "../devices/virtio/virtio-device.js";
 import { type VirtqueueExports, virtqueueCore } from "../devices/virtio/virtqueue-core.js";
@@ -40,6 +42,7 @@ export interface MachineOptions {
   readonly serial: CharBackend;
   readonly virtioConsole: CharBackend;
   readonly consoleSize: ConsoleSize | undefined;
+  readonly network: { readonly backend: NetBackend; readonly mac: Uint8Array } | undefined;
   readonly jit: JitMode;
   readonly wallNs: bigint;
   /** A bare-metal program's failure is its exit code; an operating system's is a panic. */
@@ -113,9 +116,11 @@ export class Machine {
     for (const [index, backend] of options.drives.entries()) {
       plug(new VirtioBlk({ name: driveName(index), context, backend }));
     }
-    const { consoleSize: size, virtioConsole } = options;
+    const { consoleSize: size, network, virtioConsole } = options;
     this.console = plug(new VirtioConsole({ name: "hvc0", context, backend: virtioConsole, ...(size && { size }) }));
     plug(new VirtioRng({ name: "rng0", context, entropy: (length) => randomBytes(length) }));
+    // Last: the guest's names of the others do not depend on whether it is there.
+    if (network !== undefined) plug(new VirtioNet({ name: "net0", context, ...network }));
   }
 
   /** What there is, for the device tree and for the boot loader. */

@@ -8,6 +8,13 @@ export interface WorkerStart {
   readonly config: MachineConfig;
   /** Compiled once a process. */
   readonly module: CoreModule;
+  /** Of a vkernel with a network device: what `FrameCredit` counts in. */
+  readonly frames?: FrameCounts;
+}
+
+export interface FrameCounts {
+  readonly fromGuest: SharedArrayBuffer;
+  readonly toGuest: SharedArrayBuffer;
 }
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -24,6 +31,7 @@ export type ToWorker =
   | { readonly type: "input"; readonly bytes: Uint8Array }
   /** So many bytes of console output were taken. */
   | { readonly type: "acknowledge"; readonly bytes: number }
+  | { readonly type: "frame"; readonly frame: Uint8Array }
   | { readonly type: "resize"; readonly columns: number; readonly rows: number }
   | { readonly type: "stop" }
   | { readonly type: "request"; readonly id: number; readonly what: keyof Requests };
@@ -32,6 +40,7 @@ export type FromWorker =
   /** The first machine is built and loaded; the guest runs. */
   | { readonly type: "started" }
   | { readonly type: "console"; readonly bytes: Uint8Array }
+  | { readonly type: "frame"; readonly frame: Uint8Array }
   /** So many bytes of console input went to the guest. */
   | { readonly type: "consumed"; readonly bytes: number }
   | {

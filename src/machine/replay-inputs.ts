@@ -1,6 +1,7 @@
-/** Where recorded inputs come in that nobody will post again: what people typed, and how fast they read. */
+/** Where recorded inputs come in that nobody will post again: what people typed, how fast they read, what came over the network. */
 import type { ConsolePort } from "./console-port.js";
 import type { Machine } from "./machine.js";
+import type { EmbedderPort } from "./network-port.js";
 
 /** Labels are DEVICE:NUMBER or DEVICE:KIND:NUMBER. */
 function kindOf(label: string | undefined): string | undefined {
@@ -10,10 +11,12 @@ function kindOf(label: string | undefined): string | undefined {
 
 export class ReplayInputs {
   readonly #port: ConsolePort;
+  readonly #network: EmbedderPort | undefined;
   readonly #machine: Machine;
 
-  constructor(port: ConsolePort, machine: Machine) {
+  constructor(port: ConsolePort, network: EmbedderPort | undefined, machine: Machine) {
     this.#port = port;
+    this.#network = network;
     this.#machine = machine;
   }
 
@@ -27,6 +30,7 @@ export class ReplayInputs {
     const kind = kindOf(label);
     if (kind === "drained") this.#port.replayDrain();
     else if (kind === "input" && payload !== undefined) this.#port.inject(payload);
+    else if (kind === "frame" && payload !== undefined) this.#network?.inject(payload);
     else if (kind === "resize" && payload?.length === 4) {
       const size = new DataView(payload.buffer, payload.byteOffset, payload.length);
       this.#machine.console.resize(size.getUint16(0, true), size.getUint16(2, true));

@@ -15,6 +15,7 @@ import { LineLog } from "./line-log.js";
 import { LiveRunner } from "./live-runner.js";
 import { Machine } from "./machine.js";
 import type { ConsoleSize, Exit, MachineConfig, Stats } from "./machine-config.js";
+import type { EmbedderPort } from "./network-port.js";
 import { conclude } from "./outcome.js";
 import { PanicWatch } from "./panic-watch.js";
 import type { LogLevel } from "./protocol.js";
@@ -56,6 +57,7 @@ export class Supervisor {
   readonly #module: CoreModule;
   readonly #events: SupervisorEvents;
   readonly #port: ConsolePort;
+  readonly #network: EmbedderPort | undefined;
   readonly #sideLog: LineLog;
   #running: Running | undefined;
   #stopping = false;
@@ -63,10 +65,11 @@ export class Supervisor {
   #resets = 0;
   #consoleSize: ConsoleSize | undefined;
 
-  constructor(config: MachineConfig, module: CoreModule, events: SupervisorEvents) {
+  constructor(config: MachineConfig, module: CoreModule, events: SupervisorEvents, network?: EmbedderPort) {
     this.#config = config;
     this.#module = module;
     this.#events = events;
+    this.#network = network;
     this.#consoleSize = config.consoleSize;
     this.#port = new ConsolePort({
       send: (bytes) => {
@@ -177,7 +180,7 @@ export class Supervisor {
   }
 
   async #boot(durable: Durable): Promise<Running> {
-    const { boot, console: kind, ramBytes } = this.#config;
+    const { boot, console: kind, ramBytes, network } = this.#config;
     const { wallNs, seed } = this.#resetInputs(durable);
     const bareMetal = boot.elf !== undefined;
     const port = (of: typeof kind): CharBackend => (of === kind ? this.#port : this.#sideLog);
@@ -189,6 +192,7 @@ export class Supervisor {
       serial: port("serial"),
       virtioConsole: port("virtio"),
       consoleSize: this.#consoleSize,
+      network: network && this.#network && { backend: this.#network, mac: network.mac },
       jit: this.#config.jit,
       wallNs,
       bareMetal,
@@ -223,7 +227,7 @@ export class Supervisor {
 
   #runner(machine: Machine, parts: RunnerParts, { recorder, replay }: Durable): Runner {
     if (replay === undefined) return new LiveRunner(parts, recorder);
-    return new ReplayRunner(parts, replay, new ReplayInputs(this.#port, machine));
+    return new ReplayRunner(parts, replay, new ReplayInputs(this.#port, this.#network, machine));
   }
 
   /** The inputs that a machine starts with: the host's wall clock and its entropy, or what they were once. */

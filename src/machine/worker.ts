@@ -1,22 +1,34 @@
 /** The vkernel's own thread: an event loop that belongs to the guest alone. Talks protocol.ts with the caller's thread. */
 import { parentPort, workerData } from "node:worker_threads";
 import { encodeError } from "./error-wire.js";
+import { FrameCredit } from "./frame-credit.js";
+import { EmbedderPort } from "./network-port.js";
 import type { FromWorker, Requests, ToWorker, WorkerStart } from "./protocol.js";
-import { Supervisor } from "./supervisor.js";
+import { Supervisor, type SupervisorEvents } from "./supervisor.js";
 
 if (parentPort === null) throw new Error("worker.ts runs in a worker thread");
 const port = parentPort;
-const { config, module } = workerData as WorkerStart;
+const { config, module, frames } = workerData as WorkerStart;
 
 const post = (message: FromWorker, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
 
-const supervisor = new Supervisor(config, module, {
+const network =
+  frames &&
+  new EmbedderPort({
+    post: (frame) => post({ type: "frame", frame }, [frame.buffer as ArrayBuffer]),
+    fromGuest: new FrameCredit(frames.fromGuest),
+    toGuest: new FrameCredit(frames.toGuest),
+    replaying: config.replay !== undefined,
+  });
+
+const events: SupervisorEvents = {
   started: () => post({ type: "started" }),
   console: (bytes) => post({ type: "console", bytes }, [bytes.buffer as ArrayBuffer]),
   consumed: (bytes) => post({ type: "consumed", bytes }),
   reset: (count) => post({ type: "reset", count }),
   log: (level, message, fields) => post({ type: "log", level, message, ...(fields && { fields }) }),
-});
+};
+const supervisor = new Supervisor(config, module, events, network);
 
 function answer(what: keyof Requests): unknown {
   switch (what) {
@@ -40,6 +52,9 @@ port.on("message", (message: ToWorker) => {
       return;
     case "acknowledge":
       supervisor.acknowledge(message.bytes);
+      return;
+    case "frame":
+      network?.receive(message.frame);
       return;
     case "resize":
       supervisor.resize(message.columns, message.rows);

@@ -5,7 +5,7 @@ import { Privilege } from "../../src/generated/shared/privileged.js";
 import { a0, a1, a2, a3, a4, a5, Code, ra, s0, zero } from "../support/hart-code.js";
 import { PAGE, RAM_BASE } from "../support/hart-machine.js";
 import { HartRandom } from "../support/hart-random.js";
-import { createCallable, callBoth, ENOUGH } from "../support/jit-calls.js";
+import { callBoth, createCallable, ENOUGH } from "../support/jit-calls.js";
 import type { JitPair } from "../support/jit-pair.js";
 
 const CODE = RAM_BASE + 16n * PAGE;
@@ -32,7 +32,11 @@ describe("compiled control flow", () => {
     // a1 says where to enter: 0, 1 or 2. Each block adds another digit; 12 blocks are run.
     const code = new Code(CODE).li(a2, 12n).addi(a3, zero, 1).to("two", "beq", { rs1: a1, rs2: a3 });
     code.to("three", "blt", { rs1: a3, rs2: a1 });
-    for (const [name, digit, next] of [["one", 1, "two"], ["two", 100, "three"], ["three", 10000 % 2048, "one"]] as const) {
+    for (const [name, digit, next] of [
+      ["one", 1, "two"],
+      ["two", 100, "three"],
+      ["three", 10000 % 2048, "one"],
+    ] as const) {
       code.label(name).addi(a0, a0, digit).addi(a2, a2, -1).to("end", "beq", { rs1: a2 });
       if (next === "one") code.j(next);
     }
@@ -70,7 +74,11 @@ describe("compiled control flow", () => {
     // for i, j, k below 6: a0++, until the count in a1 is reached.
     const code = new Code(CODE).li(a5, 6n).li(a2, 0n).label("i").li(a3, 0n).label("j").li(a4, 0n).label("k");
     code.to("end", "beq", { rs1: a0, rs2: a1 }).addi(a0, a0, 1);
-    for (const [counter, loop] of [[a4, "k"], [a3, "j"], [a2, "i"]] as const) {
+    for (const [counter, loop] of [
+      [a4, "k"],
+      [a3, "j"],
+      [a2, "i"],
+    ] as const) {
       code.addi(counter, counter, 1).to(loop, "blt", { rs1: counter, rs2: a5 });
     }
     code.label("end").op("ebreak");
@@ -106,7 +114,10 @@ describe("compiled control flow", () => {
 
   it("recurses", () => {
     // The sum of 1 to a1, by recursion.
-    const code = new Code(CODE).li(2, RAM_BASE + 40n * PAGE).to("sum", "jal", { rd: ra }).op("ebreak");
+    const code = new Code(CODE)
+      .li(2, RAM_BASE + 40n * PAGE)
+      .to("sum", "jal", { rd: ra })
+      .op("ebreak");
     code.label("sum").to("zero", "beq", { rs1: a1 }).addi(2, 2, -16).store("sd", ra, 2).store("sd", a1, 2, 8);
     code.addi(a1, a1, -1).to("sum", "jal", { rd: ra }).load("ld", a1, 2, 8).add(a0, a0, a1).load("ld", ra, 2);
     code.addi(2, 2, 16).jr(ra).label("zero").li(a0, 0n).jr(ra);

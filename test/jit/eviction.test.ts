@@ -69,7 +69,9 @@ describe("compiled code", () => {
     expect(pair.compiled.core.regions.table.length).toBeLessThan(2 * MOST_REGIONS);
   });
 
-  it("is dropped with everything decoded when there is no room to decode, and runs on", { timeout: 120_000 }, async () => {
+  it("is dropped with everything decoded when there is no room to decode, and runs on", {
+    timeout: 120_000,
+  }, async () => {
     const watched = await createWatched(4 * MIB);
     const { pair } = watched;
     const TARGET = RAM_BASE + 8n * PAGE;

@@ -40,7 +40,7 @@ async function compare(mode: HostileMode, firstSeed: number, guests: number) {
 
 describe("hostile guests come to the same state compiled as interpreted", () => {
   it.each(MODES)("when they start in %s", async (mode, firstSeed) => {
-    const GUESTS = 120;
+    const GUESTS = 200;
     const { difference, regions } = await compare(mode, firstSeed, GUESTS);
     expect(difference).toBeNull();
     // Most of them run in circles somewhere.
@@ -102,7 +102,7 @@ async function compareLoops(firstSeed: number, programs: number) {
 
 describe("random loops of all instructions come to the same state compiled as interpreted", () => {
   it("in M mode, and in S mode with their code mapped twice", { timeout: 120_000 }, async () => {
-    const PROGRAMS = 60;
+    const PROGRAMS = 200;
     const { difference, regions } = await compareLoops(1, PROGRAMS);
     expect(difference).toBeNull();
     expect(regions).toBeGreaterThan(20 * PROGRAMS);

@@ -3,9 +3,9 @@
 // telling the core. Compiled code never looks there; a region that is left for the interpreter ends in a trap.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import { FORMATS } from "../../tools/generate-decoder.mjs";
 import { Layout } from "../../src/generated/layout.js";
 import { Csr, Mstatus, Privilege } from "../../src/generated/shared/privileged.js";
+import { FORMATS } from "../../tools/generate-decoder.mjs";
 import { a0, Code, INSTRUCTION_TABLE, instruction, s0, s1, sp, t0, t1, zero } from "../support/hart-code.js";
 import { HartMachine, PAGE, RAM_BASE } from "../support/hart-machine.js";
 import { HOT } from "../support/jit-pair.js";
@@ -115,16 +115,19 @@ describe("the jit column of the instruction table", () => {
     expect(differing.map(({ mnemonic }) => mnemonic)).toEqual([]);
   });
 
-  it.each(
-    INSTRUCTION_TABLE.filter(({ mnemonic }) => !LEAVES.has(mnemonic)).map((row) => [row.mnemonic, row] as const),
-  )("is right about %s", (_mnemonic, row) => {
-    machine.exports.setJit(HOT);
-    expect(isLowered(machine, row)).toBe(row.jit === "lower");
-  });
+  it.each(INSTRUCTION_TABLE.filter(({ mnemonic }) => !LEAVES.has(mnemonic)).map((row) => [row.mnemonic, row] as const))(
+    "is right about %s",
+    (_mnemonic, row) => {
+      machine.exports.setJit(HOT);
+      expect(isLowered(machine, row)).toBe(row.jit === "lower");
+    },
+  );
 
   it("is checked by a test that can tell: while the compiler is off, nothing is lowered", () => {
     machine.exports.setJit(0);
-    const lowered = INSTRUCTION_TABLE.filter(({ mnemonic }) => !LEAVES.has(mnemonic)).filter((row) => isLowered(machine, row));
+    const lowered = INSTRUCTION_TABLE.filter(({ mnemonic }) => !LEAVES.has(mnemonic)).filter((row) =>
+      isLowered(machine, row),
+    );
     expect(lowered.map(({ mnemonic }) => mnemonic)).toEqual([]);
   });
 

@@ -150,8 +150,15 @@ describe("floating point in compiled code", () => {
 
 describe("loads and stores in compiled code", () => {
   const loop = (): Code =>
-    new Code(CODE).li(a3, 10n).label("loop").addi(a0, a0, 1).load("ld", a2, a1).store("sd", a2, a1, 8)
-      .addi(a3, a3, -1).to("loop", "bne", { rs1: a3 }).op("ebreak");
+    new Code(CODE)
+      .li(a3, 10n)
+      .label("loop")
+      .addi(a0, a0, 1)
+      .load("ld", a2, a1)
+      .store("sd", a2, a1, 8)
+      .addi(a3, a3, -1)
+      .to("loop", "bne", { rs1: a3 })
+      .op("ebreak");
 
   const MPRV = 1n << 17n;
   const SUM = 1n << 18n;
@@ -220,6 +227,39 @@ describe("loads and stores in compiled code", () => {
       expect(call(VA, { ...options, cause: Cause.LOAD_PAGE })).toMatchObject({ a0: 1n, pc: VA + 8n });
       protect(RW);
     }
+  });
+
+  it("reach across the end of a page into wherever the next one is mapped, if it is", () => {
+    const code = loop();
+    const spaces: AddressSpace[] = [];
+    pair.each((machine) => {
+      machine.put(code);
+      const space = new AddressSpace(machine, new PagePool(TABLES, TABLES + 8n * PAGE));
+      spaces.push(space);
+      space.map(VA, CODE, RX);
+      space.map(VA + PAGE, DATA, RW);
+      space.map(VA + 2n * PAGE, DATA + 5n * PAGE, RW);
+      machine.setCsr(Csr.SATP, space.satp);
+      machine.store64(DATA + PAGE - 8n, 0x1111_1111_2222_2222n);
+      machine.store64(DATA + PAGE, 0xbad0_bad0_bad0_bad0n);
+      machine.store64(DATA + 5n * PAGE, 0x3333_3333_4444_4444n);
+    });
+    const options = { privilege: Privilege.S, argument: VA + 2n * PAGE - 4n } as const;
+    for (let n = 0; n < ENOUGH; n++) {
+      // The pages on both sides are in the TLB.
+      expect(call(VA, { ...options, argument: VA + PAGE }).a0).toBe(10n);
+      expect(call(VA, { ...options, argument: VA + 2n * PAGE + 64n }).a0).toBe(10n);
+      expect(call(VA, options).a0).toBe(10n);
+      expect(pair.compiled.x(a2)).toBe(0x4444_4444_1111_1111n);
+    }
+    pair.each((machine) => {
+      expect(machine.load64(DATA + 5n * PAGE + 4n)).toBe(0x4444_4444_1111_1111n);
+      expect(machine.load64(DATA + PAGE)).toBe(0xbad0_bad0_bad0_bad0n);
+    });
+    for (const space of spaces) space.unmap(VA + 2n * PAGE);
+    pair.each((machine) => machine.exec((at) => at.op("sfence.vma")));
+    expect(call(VA, { ...options, cause: Cause.LOAD_PAGE })).toMatchObject({ a0: 1n, pc: VA + 8n });
+    expect(pair.compiled.machineTrap.value).toBe(VA + 2n * PAGE);
   });
 
   it("mark pages dirty in each round of dirty tracking", () => {

@@ -23,7 +23,11 @@ const t6 = 31;
 
 /** Loops within loops, calls, and every kind of instruction that can leave compiled code; traps where `faulting`. */
 function program(base: bigint, data: bigint, faulting: boolean): Code {
-  const code = new Code(base).li(s0, data).li(s1, faulting ? NOWHERE : data).li(s2, DEVICE).li(s3, data + PAGE - 2n);
+  const code = new Code(base)
+    .li(s0, data)
+    .li(s1, faulting ? NOWHERE : data)
+    .li(s2, DEVICE)
+    .li(s3, data + PAGE - 2n);
   code.li(a4, 3n).label("outer").li(a3, 4n).label("inner");
   code.load("ld", a0, s0).addi(a0, a0, 1).store("sd", a0, s0).load("lw", a1, s1, 16).add(a2, a2, a1);
   code.op("andi", { rd: t0, rs1: a3, imm: 1 }).to("even", "beq", { rs1: t0 });
@@ -34,7 +38,10 @@ function program(base: bigint, data: bigint, faulting: boolean): Code {
   // Across pages, from a device, misaligned, with a CSR.
   code.load("lw", t1, s3).store("sw", t1, s3).load("lw", t2, s2).load("lh", t2, s0, 9).csrr(t2, Csr.INSTRET);
   if (faulting) code.op("amoadd.w", { rd: a5, rs1: s3, rs2: a3 }).word(0).load("fld", 3, s1);
-  code.op("sc.w", { rd: t0, rs1: s0, rs2: a0 }).op("lr.w", { rd: t0, rs1: s0 }).op("sc.w", { rd: t0, rs1: s0, rs2: a0 });
+  code
+    .op("sc.w", { rd: t0, rs1: s0, rs2: a0 })
+    .op("lr.w", { rd: t0, rs1: s0 })
+    .op("sc.w", { rd: t0, rs1: s0, rs2: a0 });
   code.addi(a4, a4, -1).to("outer", "bne", { rs1: a4 }).label("end").j("outer");
   code.label("leaf").op("xor", { rd: t0, rs1: t0, rs2: a3 }).to("out", "blt", { rs1: t0 }).addi(a2, a2, 1);
   return code.label("out").jr(ra);
@@ -60,7 +67,9 @@ function start(machine: HartMachine, privilege: Privilege, timerAt: bigint | nul
   if (privilege === Privilege.S) {
     const space = new AddressSpace(machine, new PagePool(TABLES, TABLES + 16n * PAGE));
     space.map(CODE, CODE, RX);
-    for (let page = 0n; page < 2n; page++) space.map(DATA + page * PAGE, DATA + page * PAGE, RW);
+    // The second page is not where the end of the first one leads.
+    space.map(DATA, DATA + PAGE, RW);
+    space.map(DATA + PAGE, DATA, RW);
     space.map(DEVICE, DEVICE, RW);
     set(Csr.SATP, space.satp);
   }

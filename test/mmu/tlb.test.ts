@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { Layout } from "../../src/generated/layout.js";
 import { Cause, Csr, Privilege } from "../../src/generated/shared/privileged.js";
-import { a0, a1, a2, Code, t0, t1 } from "../support/hart-code.js";
+import { a0, a1, a2, Code, t0 } from "../support/hart-code.js";
 import { HartMachine, PAGE, RAM_BASE } from "../support/hart-machine.js";
 import { ADUE, MXR, SUM } from "../support/hart-model.js";
 import {

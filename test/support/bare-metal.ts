@@ -75,7 +75,7 @@ export async function runOnCore(elfPath: string, options: BareMetalOptions = {})
 
 /** The hart waits: guest time jumps to the next timer, there being nothing else to wait for. */
 function wait({ exports }: Core, hart: number, output: string): void {
-  const deadline = exports.nextTimer(hart);
+  const deadline = BigInt.asUintN(64, exports.nextTimer(hart));
   if (deadline === 2n ** 64n - 1n)
     throw new Error(`the program waits for nothing; it printed:\n${output.slice(-2000)}`);
   exports.setClock(hart, deadline, CLOCK_RATE);

@@ -45,7 +45,7 @@ export interface PairedRun {
 }
 
 export interface PairedRunOptions {
-  /** Gives up behind so many instructions, which is no failure. */
+  /** Gives up behind so many instructions: `finished` is false then. */
   readonly instructions?: number;
   /** Length of the next slice. */
   readonly slice: () => number;
@@ -75,7 +75,7 @@ export class BareMetalPair {
   }
 
   /** Runs the program from its beginning. What was compiled before stays so, but for pages that the program has changed. */
-  async run({ instructions = Number.POSITIVE_INFINITY, slice }: PairedRunOptions): Promise<PairedRun> {
+  async run({ instructions = 500_000_000, slice }: PairedRunOptions): Promise<PairedRun> {
     const { machines, devices } = this;
     machines.each((machine) => this.#restore(machine));
     for (const device of devices) Object.assign(device, { output: "", finished: false });
@@ -94,7 +94,8 @@ export class BareMetalPair {
       if (exit !== other) return end(`run(${budget}) answered ${exit} interpreted, ${other} compiled`);
       const difference = machines.difference;
       if (difference !== null) return end(difference);
-      if (devices[0].output !== devices[1].output) return end(`printed "${devices[0].output}" / "${devices[1].output}"`);
+      if (devices[0].output !== devices[1].output)
+        return end(`printed "${devices[0].output}" / "${devices[1].output}"`);
       if (exit === RunExit.Idle) machines.each(wait);
     }
     return end(null);

@@ -2,12 +2,12 @@
 // loops have any number of entries. A timer interrupt now and then, at a random place, takes them elsewhere; nothing
 // else would end a tight loop. All of it from one seed.
 //
-// Reserved: sp, s0 and s1 point at data, gp into the code, tp at a device; t5 and t6 belong to the trap handler.
+// Reserved: sp, s0 and s1 point at data, gp into the code, tp at a device; s11 holds an instruction, which some programs
+// store over others near by; t5 and t6 belong to the trap handler.
 
-import { decodeByTable } from "../../tools/generate-decoder.mjs";
-import { FORMATS } from "../../tools/generate-decoder.mjs";
 import { Layout } from "../../src/generated/layout.js";
 import { Csr, Mstatus, Privilege } from "../../src/generated/shared/privileged.js";
+import { decodeByTable, FORMATS } from "../../tools/generate-decoder.mjs";
 import { Code, INSTRUCTION_TABLE, instruction, s0, s1, sp, t0, zero } from "./hart-code.js";
 import { type HartMachine, PAGE, RAM_BASE } from "./hart-machine.js";
 import { AddressSpace, PagePool, RW, RX } from "./hart-page-tables.js";
@@ -17,9 +17,10 @@ export const RANDOM_RAM_BYTES = 0x2_0000;
 
 const gp = 3;
 const tp = 4;
+const s11 = 27;
 const t5 = 30;
 const t6 = 31;
-const RESERVED = new Set([sp, gp, tp, s0, s1, t5, t6]);
+const RESERVED = new Set([sp, gp, tp, s0, s1, s11, t5, t6]);
 
 const HANDLER = RAM_BASE;
 const SETUP = RAM_BASE + PAGE;
@@ -70,12 +71,14 @@ export interface RandomProgramOptions {
 
 export class RandomProgram {
   readonly #random: HartRandom;
+  readonly #selfModifying: boolean;
 
   constructor(
     seed: number,
     private readonly options: RandomProgramOptions,
   ) {
     this.#random = new HartRandom(seed);
+    this.#selfModifying = this.#random.chance(25);
   }
 
   /** Puts the program into `machine` and starts it. Doing so twice takes two objects of the same seed. */
@@ -99,7 +102,9 @@ export class RandomProgram {
     if (random.chance(25)) return random.bits64();
     if (random.chance(40)) return 0xffff_ffff_0000_0000n | random.pick(SINGLES);
     // Values of ordinary size, or something special.
-    return random.chance(60) ? (BigInt(1003 + random.below(40)) << 52n) | BigInt(random.bits32()) : random.pick(DOUBLES);
+    return random.chance(60)
+      ? (BigInt(1003 + random.below(40)) << 52n) | BigInt(random.bits32())
+      : random.pick(DOUBLES);
   }
 
   #map(machine: HartMachine): bigint {
@@ -133,9 +138,14 @@ export class RandomProgram {
     set(Csr.MSTATUS, BigInt(Mstatus.FS) | (1n << 7n) | (privilege << 11n) | (BigInt(random.below(2)) << 18n));
     set(Csr.MEPC, CODE);
     const data = satp === 0n ? DATA : DATA_VIEW;
-    for (let x = 1; x < 30; x++) if (!RESERVED.has(x)) code.li(x, random.chance(50) ? random.bits64() : BigInt(random.below(64)));
-    code.li(sp, data + 0x800n).li(gp, CODE + 0x800n).li(tp, DEVICE);
+    for (let x = 1; x < 30; x++)
+      if (!RESERVED.has(x)) code.li(x, random.chance(50) ? random.bits64() : BigInt(random.below(64)));
+    code
+      .li(sp, data + 0x800n)
+      .li(gp, CODE + 0x800n)
+      .li(tp, DEVICE);
     code.li(s0, data + 0x1800n).li(s1, data + 0x2ffcn);
+    code.li(s11, BigInt(instruction("addi", { rd: 10, rs1: 11, imm: random.below(64) })));
     return code.op("mret");
   }
 
@@ -145,7 +155,11 @@ export class RandomProgram {
     const code = new Code(HANDLER).csrr(t5, Csr.MCAUSE).to("elsewhere", "blt", { rs1: t5 });
     for (const cause of [1, 12]) code.addi(t6, zero, cause).to("elsewhere", "beq", { rs1: t5, rs2: t6 });
     code.csrr(t5, Csr.MEPC).addi(t5, t5, 4).csrw(Csr.MEPC, t5).op("mret").label("elsewhere");
-    code.csrr(t5, Csr.TIME).addi(t5, t5, 40 + this.#random.below(300)).li(t6, MTIMECMP).store("sd", t5, t6);
+    code
+      .csrr(t5, Csr.TIME)
+      .addi(t5, t5, 40 + this.#random.below(300))
+      .li(t6, MTIMECMP)
+      .store("sd", t5, t6);
     code.csrr(t5, Csr.MCYCLE).li(t6, 0x9e37_79b9_7f4a_7c15n).op("mul", { rd: t5, rs1: t5, rs2: t6 });
     if (paged) code.to("here", "blt", { rs1: t5 }).li(t6, CODE_ALIAS).j("go").label("here").li(t6, CODE).label("go");
     else code.li(t6, CODE);
@@ -186,6 +200,10 @@ export class RandomProgram {
     if (format === undefined) throw new Error(`no format ${row.format}`);
     const kind = kindOf(row);
     if (kind === "branch") return this.#branch(row, at);
+    if (row.mnemonic === "sw" && this.#selfModifying && random.chance(50)) {
+      const near = (at + 4 * (random.below(32) - 16)) & 0xffc;
+      return instruction("sw", { rs2: s11, rs1: gp, imm: near - 0x800 });
+    }
     if (row.extension === "Zicsr") {
       const imm = random.pick(PLAIN_CSRS);
       return instruction(row.mnemonic, { rd: random.pick([0, 5, 10, 20]), rs1: random.below(30), imm });
@@ -199,7 +217,9 @@ export class RandomProgram {
       if (based && format.rs1 && format.rs1.bits > 0) {
         const compressed = format.rs1.bits === 3;
         // Mostly where it works; now and then in the code itself, or a device, or anywhere.
-        const base = random.pick(compressed ? [s0, s0, s0, s1] : [s0, s0, s0, s0, s0, s0, s1, sp, sp, gp, tp, random.below(32)]);
+        const base = random.pick(
+          compressed ? [s0, s0, s0, s1] : [s0, s0, s0, s0, s0, s0, s1, sp, sp, gp, tp, random.below(32)],
+        );
         word = (word & ~(((1 << format.rs1.bits) - 1) << format.rs1.lo)) >>> 0;
         word = (word | ((base - format.rs1.base) << format.rs1.lo)) >>> 0;
       }

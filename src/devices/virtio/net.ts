@@ -104,7 +104,7 @@ export class VirtioNet extends VirtioDevice {
     }
     this.#posted++;
     this.context.input.post(
-      this.nextLabel(),
+      this.nextLabel("frame"),
       (payload) => {
         this.#posted--;
         if (payload === undefined || !this.transport.running) return;

@@ -93,7 +93,7 @@ describe("a virtio network port", () => {
     const buffer = offer();
     peer.send(frame(64, 9));
     expect(rx.used()).toEqual([]);
-    expect(world.gate.open().map(({ label, payload }) => [label, payload])).toEqual([["net0:0", frame(64, 9)]]);
+    expect(world.gate.open().map(({ label, payload }) => [label, payload])).toEqual([["net0:frame:0", frame(64, 9)]]);
     expect(rx.used()).toEqual([{ head: 0, length: HEADER + 64 }]);
     const bytes = driver.bytes(buffer);
     expect([...bytes.subarray(0, HEADER)]).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0]);
