@@ -154,7 +154,7 @@ describe("guest time", () => {
 
 describe("an idle guest", () => {
   it("is woken by an input, at once", async () => {
-    const machine = new FakeMachine((instructions) => {
+    const machine: FakeMachine = new FakeMachine((instructions) => {
       const waits = machine.budgets.length === 1;
       return { ran: waits ? 5 : instructions, ms: 0.1, idle: waits };
     }, 2);

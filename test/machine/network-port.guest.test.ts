@@ -58,3 +58,18 @@ it("a Linux guest reaches a host that answers from the other end of its cable, a
     rmSync(folder, { recursive: true });
   }
 });
+
+it("tiny's DHCP client takes away the address that it gave, and no other", { timeout: 900_000 }, async () => {
+  await using guest = await bootGuest({ disk: await tinyImage(), memory: "256M", snapshot: true, network: true });
+  await guest.waitFor(TINY_PROMPT, BOOT_MS);
+  // Once the client that the boot started has given up, the script is ours; called as udhcpc does.
+  guest.sendLine("while pidof devices; do sleep 0.5; done; echo given up; ip addr add 10.0.2.15/24 dev eth0");
+  await guest.waitFor(/\ngiven up/);
+  const script = "interface=eth0 ip=10.9.8.7 mask=16 router=10.9.0.1 dns=10.9.0.2 /etc/udhcpc.script";
+  const show = `ip -4 -o addr show dev eth0 | awk '{ printf "%s,", $4 } END { print "shown" }'`;
+  guest.sendLine(`${script} deconfig; ${script} bound; ${script} renew; ${show}; ip route; cat /etc/resolv.conf`);
+  await guest.waitFor(/\n10\.0\.2\.15\/24,10\.9\.8\.7\/16,shown/);
+  await guest.waitFor(/default via 10\.9\.0\.1 dev eth0.*nameserver 10\.9\.0\.2/s);
+  guest.sendLine(`${script} deconfig; ${show}`);
+  await guest.waitFor(/\n10\.0\.2\.15\/24,shown/);
+});

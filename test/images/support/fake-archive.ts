@@ -33,7 +33,7 @@ export function tarball(files: readonly TarFile[]): Buffer {
 }
 
 export function arArchive(members: readonly (readonly [name: string, content: Buffer])[]): Buffer {
-  const chunks = [Buffer.from("!<arch>\n")];
+  const chunks: Buffer[] = [Buffer.from("!<arch>\n")];
   for (const [name, content] of members) {
     const header = `${name.padEnd(16)}${"0".padEnd(12)}${"0".padEnd(6)}${"0".padEnd(6)}${"100644".padEnd(8)}`;
     chunks.push(Buffer.from(`${header}${String(content.length).padEnd(10)}\`\n`), content);
