@@ -108,7 +108,10 @@ describe("address spaces", () => {
 
   /** Uses the space through mstatus.MPRV, M mode fetching all the while, and looks whether the two were mixed up. */
   function visit(spaces: readonly AddressSpace[], i: number): void {
+    const MPRV = 1n << 17n;
     prober.setSatp((spaces[i] as AddressSpace).satp);
+    // From M mode that has U mode's data straight to U mode: what M mode fetched must not come along.
+    expect(prober.fetch(prober.codePage, USER, MPRV)).toEqual({ cause: Cause.FETCH_PAGE, tval: prober.codePage });
     expect(prober.load(VA, USER)).toEqual({ value: BigInt(i) });
     const physical = DATA + 0x100n;
     expect(prober.fetch(physical, USER)).toEqual({ cause: Cause.FETCH_PAGE, tval: physical });

@@ -106,7 +106,7 @@ const pmpEntry: fc.Arbitrary<PmpEntry> = fc.record({
   ),
 });
 
-const testCase: fc.Arbitrary<Case> = fc.constantFrom<Mode>(8, 9, 10).chain((mode) => {
+const testCase = fc.constantFrom<Mode>(8, 9, 10).chain((mode) => {
   const levels = levelsOf(mode);
   const vaBits = 12 + 9 * levels;
   const canonical = fc
@@ -132,8 +132,18 @@ const testCase: fc.Arbitrary<Case> = fc.constantFrom<Mode>(8, 9, 10).chain((mode
       { weight: 4, arbitrary: fc.constant<readonly PmpEntry[]>([ALLOW_ALL]) },
       { weight: 1, arbitrary: fc.array(pmpEntry, { maxLength: 4 }).map((entries) => [...entries, ALLOW_ALL]) },
     ),
+    // The rights of one of the path's own tables.
+    table: fc.nat(levels - 1),
+    tableCfg: fc.constantFrom<number | null>(null, null, null, null, 0x19, 0x1b, 0x18, 0x1a, 0x1c),
   });
 });
+
+/** The case with an entry in front that covers the page of one of its tables. */
+function protectTable({ table, tableCfg, ...input }: Case & { table: number; tableCfg: number | null }): Case {
+  if (tableCfg === null) return input;
+  const ppn = table === 0 ? input.rootPpn : ((input.entries[table - 1] as bigint) >> 10n) & ((1n << 44n) - 1n);
+  return { ...input, pmp: [{ cfg: tableCfg, address: (ppn << 10n) | 0x1ffn }, ...input.pmp] };
+}
 
 describe("the page-table walk", () => {
   let machine: HartMachine;
@@ -179,7 +189,7 @@ describe("the page-table walk", () => {
   it("translates, faults and sets A and D as the specification has it", () => {
     const seen = { ok: 0, "page-fault": 0, "access-fault": 0, updated: 0, large: 0, napot: 0, notRam: 0 };
     fc.assert(
-      fc.property(testCase, (input) => {
+      fc.property(testCase.map(protectTable), (input) => {
         place(input);
         const state = configure(input);
         const expected = translate(
