@@ -167,10 +167,17 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
         this.emit("exit", exit as Exit);
       } else {
         failed(failure);
-        if (running && (this.listenerCount("error") > 0 || !this.#awaited)) this.emit("error", failure);
+        if (running) this.#report(failure);
       }
       for (const request of this.#requests.values()) request.reject(goneError(this.name));
       this.#requests.clear();
+    });
+  }
+
+  /** A turn of the event loop later: who has just been given the vkernel by `boot` must have a chance to listen, or to wait. */
+  #report(failure: VkrunError): void {
+    setImmediate(() => {
+      if (this.listenerCount("error") > 0 || !this.#awaited) this.emit("error", failure);
     });
   }
 

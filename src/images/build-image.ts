@@ -5,7 +5,7 @@ import { execa } from "execa";
 import { VkrunError } from "../errors.js";
 import { findMirror } from "./apt-sources.js";
 import { acquireLock, cacheDirectory } from "./cache-directory.js";
-import { diskUuids, writeDisk } from "./disk-image.js";
+import { checkDisk, diskUuids, writeDisk } from "./disk-image.js";
 import { isNoSpace, noSpace, requireSpace } from "./disk-space.js";
 import { type BootFunction, runFirstBoot } from "./first-boot.js";
 import { requireTools } from "./host-tools.js";
@@ -160,6 +160,7 @@ async function build(inputs: ImageInputs, options: BuildImageOptions & BuildTarg
         signal,
         onProgress,
       });
+      await checkDisk(join(building, DISK), signal);
     }
     for (const name of [DISK, KERNEL, INITRD, DESCRIPTION]) await syncFile(join(building, name));
     await rename(building, directory);

@@ -98,7 +98,12 @@ export async function writeDisk(tree: RootTree, options: DiskOptions): Promise<v
   } finally {
     await rm(script, { force: true });
   }
-  await runTool("e2fsck", ["-f", "-n", fileSystem], { env, signal });
+  await checkDisk(path, signal);
+}
+
+/** Throws unless the file system of the disk is whole and was properly unmounted. */
+export async function checkDisk(path: string, signal?: AbortSignal): Promise<void> {
+  await runTool("e2fsck", ["-f", "-n", `${path}?offset=${PARTITION_OFFSET}`], { signal });
 }
 
 async function writePartitionTable({ path, sizeBytes, uuids, signal }: DiskOptions): Promise<void> {

@@ -12,7 +12,7 @@ import { bootGuest } from "../support/guest.js";
 const FIRST_BOOT = `#!/bin/sh
 echo "Setting up sample (1) ..."
 echo "made by $(uname -m)" >/made
-sync
+mount -o remount,ro /
 echo "vkrun-first-boot: done"
 poweroff -f
 `;
