@@ -29,6 +29,7 @@ export class Interpreter {
     let context = hart.dataContext;
     let leave: u32 = Leave.NONE;
     let stay: u32 = 0;
+    const compiles = Jit.hot != 0;
 
     while (true) {
       // Where the program counter is: a page of code, and an offset in it.
@@ -74,156 +75,41 @@ export class Interpreter {
         block = CodeCache.truncate(block, left, changetype<usize>(hart) + SCRATCH);
         left = 0;
       } else {
-        if (stay) {
-          stay = 0;
-        } else {
-          const compiled = CodeCache.compiled(block);
-          if (compiled) {
-            left = call_indirect<i32>(compiled, hart, left, page);
-            stay = hart.stay;
-            offset = <u32>(hart.pc & PAGE_OFFSET_MASK);
-            if ((hart.pc & PAGE_MASK) != page) {
-              page = hart.pc & PAGE_MASK;
-              codePage = 0;
+        if (compiles) {
+          if (stay) {
+            stay = 0;
+          } else {
+            const compiled = CodeCache.compiled(block);
+            if (compiled) {
+              left = call_indirect<i32>(compiled, hart, left, page);
+              stay = hart.stay;
+              offset = <u32>(hart.pc & PAGE_OFFSET_MASK);
+              if ((hart.pc & PAGE_MASK) != page) {
+                page = hart.pc & PAGE_MASK;
+                codePage = 0;
+              }
+              continue;
             }
-            continue;
+            CodeCache.enter(block);
+            if (CodeCache.heat(block) == Jit.hot) Jit.queue(codePage, offset);
           }
-          CodeCache.enter(block);
-          if (CodeCache.heat(block) == Jit.hot) Jit.queue(codePage, offset);
         }
         left -= count;
       }
 
       let op = block + BLOCK_HEADER;
       while (true) {
+        // Two a turn: V8 looks at its stack limit on every turn of a loop, at the price of half an operation.
+        op = Interpreter.step(hart, context, op);
+        const next = Interpreter.step(hart, context, op);
+        if (next != op) {
+          op = next;
+          continue;
+        }
         const code = <i32>load<u16>(op);
         switch (code) {
-          case Op.ADDI:
-            Operand.rd(hart, op, Operand.rs1(hart, op) + Operand.imm(op));
-            op += OP_SIZE;
-            continue;
-          case Op.ADD:
-            Operand.rd(hart, op, Operand.rs1(hart, op) + Operand.rs2(hart, op));
-            op += OP_SIZE;
-            continue;
-          case Op.SUB:
-            Operand.rd(hart, op, Operand.rs1(hart, op) - Operand.rs2(hart, op));
-            op += OP_SIZE;
-            continue;
-          case Op.LUI:
-            Operand.rd(hart, op, Operand.imm(op));
-            op += OP_SIZE;
-            continue;
           case Op.AUIPC:
             Operand.rd(hart, op, page + CodeCache.offsetOf(op) + Operand.imm(op));
-            op += OP_SIZE;
-            continue;
-          case Op.SLTI:
-            Operand.rd(hart, op, <i64>Operand.rs1(hart, op) < <i64>Operand.imm(op) ? 1 : 0);
-            op += OP_SIZE;
-            continue;
-          case Op.SLTIU:
-            Operand.rd(hart, op, Operand.rs1(hart, op) < Operand.imm(op) ? 1 : 0);
-            op += OP_SIZE;
-            continue;
-          case Op.XORI:
-            Operand.rd(hart, op, Operand.rs1(hart, op) ^ Operand.imm(op));
-            op += OP_SIZE;
-            continue;
-          case Op.ORI:
-            Operand.rd(hart, op, Operand.rs1(hart, op) | Operand.imm(op));
-            op += OP_SIZE;
-            continue;
-          case Op.ANDI:
-            Operand.rd(hart, op, Operand.rs1(hart, op) & Operand.imm(op));
-            op += OP_SIZE;
-            continue;
-          case Op.SLT:
-            Operand.rd(hart, op, <i64>Operand.rs1(hart, op) < <i64>Operand.rs2(hart, op) ? 1 : 0);
-            op += OP_SIZE;
-            continue;
-          case Op.SLTU:
-            Operand.rd(hart, op, Operand.rs1(hart, op) < Operand.rs2(hart, op) ? 1 : 0);
-            op += OP_SIZE;
-            continue;
-          case Op.XOR:
-            Operand.rd(hart, op, Operand.rs1(hart, op) ^ Operand.rs2(hart, op));
-            op += OP_SIZE;
-            continue;
-          case Op.OR:
-            Operand.rd(hart, op, Operand.rs1(hart, op) | Operand.rs2(hart, op));
-            op += OP_SIZE;
-            continue;
-          case Op.AND:
-            Operand.rd(hart, op, Operand.rs1(hart, op) & Operand.rs2(hart, op));
-            op += OP_SIZE;
-            continue;
-          case Op.SLLI:
-            Operand.rd(hart, op, Operand.rs1(hart, op) << Operand.imm(op));
-            op += OP_SIZE;
-            continue;
-          case Op.SRLI:
-            Operand.rd(hart, op, Operand.rs1(hart, op) >> Operand.imm(op));
-            op += OP_SIZE;
-            continue;
-          case Op.SRAI:
-            Operand.rd(hart, op, <i64>Operand.rs1(hart, op) >> <i64>Operand.imm(op));
-            op += OP_SIZE;
-            continue;
-          case Op.SLL:
-            Operand.rd(hart, op, Operand.rs1(hart, op) << Operand.rs2(hart, op));
-            op += OP_SIZE;
-            continue;
-          case Op.SRL:
-            Operand.rd(hart, op, Operand.rs1(hart, op) >> Operand.rs2(hart, op));
-            op += OP_SIZE;
-            continue;
-          case Op.SRA:
-            Operand.rd(hart, op, <i64>Operand.rs1(hart, op) >> <i64>Operand.rs2(hart, op));
-            op += OP_SIZE;
-            continue;
-          case Op.ADDIW:
-            Operand.rd(hart, op, <i64>(<i32>Operand.rs1(hart, op) + <i32>Operand.imm(op)));
-            op += OP_SIZE;
-            continue;
-          case Op.ADDW:
-            Operand.rd(hart, op, <i64>(<i32>Operand.rs1(hart, op) + <i32>Operand.rs2(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.SUBW:
-            Operand.rd(hart, op, <i64>(<i32>Operand.rs1(hart, op) - <i32>Operand.rs2(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.SLLIW:
-            Operand.rd(hart, op, <i64>((<i32>Operand.rs1(hart, op)) << (<i32>Operand.imm(op))));
-            op += OP_SIZE;
-            continue;
-          case Op.SRLIW:
-            Operand.rd(hart, op, <i64>(<i32>(<u32>Operand.rs1(hart, op) >> <u32>Operand.imm(op))));
-            op += OP_SIZE;
-            continue;
-          case Op.SRAIW:
-            Operand.rd(hart, op, <i64>(<i32>Operand.rs1(hart, op) >> <i32>Operand.imm(op)));
-            op += OP_SIZE;
-            continue;
-          case Op.SLLW:
-            Operand.rd(hart, op, <i64>((<i32>Operand.rs1(hart, op)) << (<i32>Operand.rs2(hart, op))));
-            op += OP_SIZE;
-            continue;
-          case Op.SRLW:
-            Operand.rd(hart, op, <i64>(<i32>(<u32>Operand.rs1(hart, op) >> <u32>Operand.rs2(hart, op))));
-            op += OP_SIZE;
-            continue;
-          case Op.SRAW:
-            Operand.rd(hart, op, <i64>(<i32>Operand.rs1(hart, op) >> <i32>Operand.rs2(hart, op)));
-            op += OP_SIZE;
-            continue;
-          case Op.MUL:
-            Operand.rd(hart, op, Operand.rs1(hart, op) * Operand.rs2(hart, op));
-            op += OP_SIZE;
-            continue;
-          case Op.MULW:
-            Operand.rd(hart, op, <i64>(<i32>Operand.rs1(hart, op) * <i32>Operand.rs2(hart, op)));
             op += OP_SIZE;
             continue;
           case Op.BEQ:
@@ -246,150 +132,25 @@ export class Interpreter {
           case Op.BGEU:
             offset = Operand.rs1(hart, op) >= Operand.rs2(hart, op) ? Operand.target(op) : CodeCache.nextOf(op);
             break;
-          case Op.LB: {
-            const va = Operand.address(hart, op);
-            const entry = Tlb.loadEntry(context, va);
-            if (Tlb.loadHits(entry, va, 1)) {
-              Operand.rd(hart, op, <u64>(<i64>load<i8>(Tlb.loadAddress(entry, va))));
-              op += OP_SIZE;
-              continue;
-            }
-            leave = SlowAccess.load(hart, block, op, left, va);
+          case Op.LB:
+          case Op.LH:
+          case Op.LW:
+          case Op.LD:
+          case Op.LBU:
+          case Op.LHU:
+          case Op.LWU:
+            leave = SlowAccess.load(hart, block, op, left, Operand.address(hart, op));
             if (leave) break;
             op += OP_SIZE;
             continue;
-          }
-          case Op.LH: {
-            const va = Operand.address(hart, op);
-            const entry = Tlb.loadEntry(context, va);
-            if (Tlb.loadHits(entry, va, 2)) {
-              Operand.rd(hart, op, <u64>(<i64>load<i16>(Tlb.loadAddress(entry, va))));
-              op += OP_SIZE;
-              continue;
-            }
-            leave = SlowAccess.load(hart, block, op, left, va);
+          case Op.SB:
+          case Op.SH:
+          case Op.SW:
+          case Op.SD:
+            leave = SlowAccess.store(hart, block, op, left, Operand.address(hart, op));
             if (leave) break;
             op += OP_SIZE;
             continue;
-          }
-          case Op.LW: {
-            const va = Operand.address(hart, op);
-            const entry = Tlb.loadEntry(context, va);
-            if (Tlb.loadHits(entry, va, 4)) {
-              Operand.rd(hart, op, <u64>(<i64>load<i32>(Tlb.loadAddress(entry, va))));
-              op += OP_SIZE;
-              continue;
-            }
-            leave = SlowAccess.load(hart, block, op, left, va);
-            if (leave) break;
-            op += OP_SIZE;
-            continue;
-          }
-          case Op.LD: {
-            const va = Operand.address(hart, op);
-            const entry = Tlb.loadEntry(context, va);
-            if (Tlb.loadHits(entry, va, 8)) {
-              Operand.rd(hart, op, load<u64>(Tlb.loadAddress(entry, va)));
-              op += OP_SIZE;
-              continue;
-            }
-            leave = SlowAccess.load(hart, block, op, left, va);
-            if (leave) break;
-            op += OP_SIZE;
-            continue;
-          }
-          case Op.LBU: {
-            const va = Operand.address(hart, op);
-            const entry = Tlb.loadEntry(context, va);
-            if (Tlb.loadHits(entry, va, 1)) {
-              Operand.rd(hart, op, load<u8>(Tlb.loadAddress(entry, va)));
-              op += OP_SIZE;
-              continue;
-            }
-            leave = SlowAccess.load(hart, block, op, left, va);
-            if (leave) break;
-            op += OP_SIZE;
-            continue;
-          }
-          case Op.LHU: {
-            const va = Operand.address(hart, op);
-            const entry = Tlb.loadEntry(context, va);
-            if (Tlb.loadHits(entry, va, 2)) {
-              Operand.rd(hart, op, load<u16>(Tlb.loadAddress(entry, va)));
-              op += OP_SIZE;
-              continue;
-            }
-            leave = SlowAccess.load(hart, block, op, left, va);
-            if (leave) break;
-            op += OP_SIZE;
-            continue;
-          }
-          case Op.LWU: {
-            const va = Operand.address(hart, op);
-            const entry = Tlb.loadEntry(context, va);
-            if (Tlb.loadHits(entry, va, 4)) {
-              Operand.rd(hart, op, load<u32>(Tlb.loadAddress(entry, va)));
-              op += OP_SIZE;
-              continue;
-            }
-            leave = SlowAccess.load(hart, block, op, left, va);
-            if (leave) break;
-            op += OP_SIZE;
-            continue;
-          }
-          case Op.SB: {
-            const va = Operand.address(hart, op);
-            const entry = Tlb.loadEntry(context, va);
-            if (Tlb.storeHits(entry, va, 1)) {
-              store<u8>(Tlb.storeAddress(entry, va), <u8>Operand.rs2(hart, op));
-              op += OP_SIZE;
-              continue;
-            }
-            leave = SlowAccess.store(hart, block, op, left, va);
-            if (leave) break;
-            op += OP_SIZE;
-            continue;
-          }
-          case Op.SH: {
-            const va = Operand.address(hart, op);
-            const entry = Tlb.loadEntry(context, va);
-            if (Tlb.storeHits(entry, va, 2)) {
-              store<u16>(Tlb.storeAddress(entry, va), <u16>Operand.rs2(hart, op));
-              op += OP_SIZE;
-              continue;
-            }
-            leave = SlowAccess.store(hart, block, op, left, va);
-            if (leave) break;
-            op += OP_SIZE;
-            continue;
-          }
-          case Op.SW: {
-            const va = Operand.address(hart, op);
-            const entry = Tlb.loadEntry(context, va);
-            if (Tlb.storeHits(entry, va, 4)) {
-              store<u32>(Tlb.storeAddress(entry, va), <u32>Operand.rs2(hart, op));
-              op += OP_SIZE;
-              continue;
-            }
-            leave = SlowAccess.store(hart, block, op, left, va);
-            if (leave) break;
-            op += OP_SIZE;
-            continue;
-          }
-          case Op.SD: {
-            const va = Operand.address(hart, op);
-            const entry = Tlb.loadEntry(context, va);
-            if (Tlb.storeHits(entry, va, 8)) {
-              store<u64>(Tlb.storeAddress(entry, va), Operand.rs2(hart, op));
-              op += OP_SIZE;
-              continue;
-            }
-            leave = SlowAccess.store(hart, block, op, left, va);
-            if (leave) break;
-            op += OP_SIZE;
-            continue;
-          }
-
           case Op.JAL:
             Operand.rd(hart, op, page + CodeCache.nextOf(op));
             offset = Operand.target(op);
@@ -490,5 +251,207 @@ export class Interpreter {
       }
     }
     hart.left = left;
+  }
+
+  /**
+   * Executes the operation at `op` when it needs nothing but registers and memory that the TLB knows. Answers the
+   * operation behind it; `op` itself when it was not executed.
+   */
+  @inline private static step(hart: Hart, context: usize, op: usize): usize {
+    switch (<i32>load<u16>(op)) {
+      case Op.ADDI:
+        Operand.rd(hart, op, Operand.rs1(hart, op) + Operand.imm(op));
+        return op + OP_SIZE;
+      case Op.ADD:
+        Operand.rd(hart, op, Operand.rs1(hart, op) + Operand.rs2(hart, op));
+        return op + OP_SIZE;
+      case Op.SUB:
+        Operand.rd(hart, op, Operand.rs1(hart, op) - Operand.rs2(hart, op));
+        return op + OP_SIZE;
+      case Op.LUI:
+        Operand.rd(hart, op, Operand.imm(op));
+        return op + OP_SIZE;
+      case Op.SLTI:
+        Operand.rd(hart, op, <i64>Operand.rs1(hart, op) < <i64>Operand.imm(op) ? 1 : 0);
+        return op + OP_SIZE;
+      case Op.SLTIU:
+        Operand.rd(hart, op, Operand.rs1(hart, op) < Operand.imm(op) ? 1 : 0);
+        return op + OP_SIZE;
+      case Op.XORI:
+        Operand.rd(hart, op, Operand.rs1(hart, op) ^ Operand.imm(op));
+        return op + OP_SIZE;
+      case Op.ORI:
+        Operand.rd(hart, op, Operand.rs1(hart, op) | Operand.imm(op));
+        return op + OP_SIZE;
+      case Op.ANDI:
+        Operand.rd(hart, op, Operand.rs1(hart, op) & Operand.imm(op));
+        return op + OP_SIZE;
+      case Op.SLT:
+        Operand.rd(hart, op, <i64>Operand.rs1(hart, op) < <i64>Operand.rs2(hart, op) ? 1 : 0);
+        return op + OP_SIZE;
+      case Op.SLTU:
+        Operand.rd(hart, op, Operand.rs1(hart, op) < Operand.rs2(hart, op) ? 1 : 0);
+        return op + OP_SIZE;
+      case Op.XOR:
+        Operand.rd(hart, op, Operand.rs1(hart, op) ^ Operand.rs2(hart, op));
+        return op + OP_SIZE;
+      case Op.OR:
+        Operand.rd(hart, op, Operand.rs1(hart, op) | Operand.rs2(hart, op));
+        return op + OP_SIZE;
+      case Op.AND:
+        Operand.rd(hart, op, Operand.rs1(hart, op) & Operand.rs2(hart, op));
+        return op + OP_SIZE;
+      case Op.SLLI:
+        Operand.rd(hart, op, Operand.rs1(hart, op) << Operand.imm(op));
+        return op + OP_SIZE;
+      case Op.SRLI:
+        Operand.rd(hart, op, Operand.rs1(hart, op) >> Operand.imm(op));
+        return op + OP_SIZE;
+      case Op.SRAI:
+        Operand.rd(hart, op, <i64>Operand.rs1(hart, op) >> <i64>Operand.imm(op));
+        return op + OP_SIZE;
+      case Op.SLL:
+        Operand.rd(hart, op, Operand.rs1(hart, op) << Operand.rs2(hart, op));
+        return op + OP_SIZE;
+      case Op.SRL:
+        Operand.rd(hart, op, Operand.rs1(hart, op) >> Operand.rs2(hart, op));
+        return op + OP_SIZE;
+      case Op.SRA:
+        Operand.rd(hart, op, <i64>Operand.rs1(hart, op) >> <i64>Operand.rs2(hart, op));
+        return op + OP_SIZE;
+      case Op.ADDIW:
+        Operand.rd(hart, op, <i64>(<i32>Operand.rs1(hart, op) + <i32>Operand.imm(op)));
+        return op + OP_SIZE;
+      case Op.ADDW:
+        Operand.rd(hart, op, <i64>(<i32>Operand.rs1(hart, op) + <i32>Operand.rs2(hart, op)));
+        return op + OP_SIZE;
+      case Op.SUBW:
+        Operand.rd(hart, op, <i64>(<i32>Operand.rs1(hart, op) - <i32>Operand.rs2(hart, op)));
+        return op + OP_SIZE;
+      case Op.SLLIW:
+        Operand.rd(hart, op, <i64>((<i32>Operand.rs1(hart, op)) << (<i32>Operand.imm(op))));
+        return op + OP_SIZE;
+      case Op.SRLIW:
+        Operand.rd(hart, op, <i64>(<i32>(<u32>Operand.rs1(hart, op) >> <u32>Operand.imm(op))));
+        return op + OP_SIZE;
+      case Op.SRAIW:
+        Operand.rd(hart, op, <i64>(<i32>Operand.rs1(hart, op) >> <i32>Operand.imm(op)));
+        return op + OP_SIZE;
+      case Op.SLLW:
+        Operand.rd(hart, op, <i64>((<i32>Operand.rs1(hart, op)) << (<i32>Operand.rs2(hart, op))));
+        return op + OP_SIZE;
+      case Op.SRLW:
+        Operand.rd(hart, op, <i64>(<i32>(<u32>Operand.rs1(hart, op) >> <u32>Operand.rs2(hart, op))));
+        return op + OP_SIZE;
+      case Op.SRAW:
+        Operand.rd(hart, op, <i64>(<i32>Operand.rs1(hart, op) >> <i32>Operand.rs2(hart, op)));
+        return op + OP_SIZE;
+      case Op.MUL:
+        Operand.rd(hart, op, Operand.rs1(hart, op) * Operand.rs2(hart, op));
+        return op + OP_SIZE;
+      case Op.MULW:
+        Operand.rd(hart, op, <i64>(<i32>Operand.rs1(hart, op) * <i32>Operand.rs2(hart, op)));
+        return op + OP_SIZE;
+      case Op.LB: {
+        const va = Operand.address(hart, op);
+        const entry = Tlb.loadEntry(context, va);
+        if (Tlb.loadHits(entry, va, 1)) {
+          Operand.rd(hart, op, <u64>(<i64>load<i8>(Tlb.loadAddress(entry, va))));
+          return op + OP_SIZE;
+        }
+        return op;
+      }
+      case Op.LH: {
+        const va = Operand.address(hart, op);
+        const entry = Tlb.loadEntry(context, va);
+        if (Tlb.loadHits(entry, va, 2)) {
+          Operand.rd(hart, op, <u64>(<i64>load<i16>(Tlb.loadAddress(entry, va))));
+          return op + OP_SIZE;
+        }
+        return op;
+      }
+      case Op.LW: {
+        const va = Operand.address(hart, op);
+        const entry = Tlb.loadEntry(context, va);
+        if (Tlb.loadHits(entry, va, 4)) {
+          Operand.rd(hart, op, <u64>(<i64>load<i32>(Tlb.loadAddress(entry, va))));
+          return op + OP_SIZE;
+        }
+        return op;
+      }
+      case Op.LD: {
+        const va = Operand.address(hart, op);
+        const entry = Tlb.loadEntry(context, va);
+        if (Tlb.loadHits(entry, va, 8)) {
+          Operand.rd(hart, op, load<u64>(Tlb.loadAddress(entry, va)));
+          return op + OP_SIZE;
+        }
+        return op;
+      }
+      case Op.LBU: {
+        const va = Operand.address(hart, op);
+        const entry = Tlb.loadEntry(context, va);
+        if (Tlb.loadHits(entry, va, 1)) {
+          Operand.rd(hart, op, load<u8>(Tlb.loadAddress(entry, va)));
+          return op + OP_SIZE;
+        }
+        return op;
+      }
+      case Op.LHU: {
+        const va = Operand.address(hart, op);
+        const entry = Tlb.loadEntry(context, va);
+        if (Tlb.loadHits(entry, va, 2)) {
+          Operand.rd(hart, op, load<u16>(Tlb.loadAddress(entry, va)));
+          return op + OP_SIZE;
+        }
+        return op;
+      }
+      case Op.LWU: {
+        const va = Operand.address(hart, op);
+        const entry = Tlb.loadEntry(context, va);
+        if (Tlb.loadHits(entry, va, 4)) {
+          Operand.rd(hart, op, load<u32>(Tlb.loadAddress(entry, va)));
+          return op + OP_SIZE;
+        }
+        return op;
+      }
+      case Op.SB: {
+        const va = Operand.address(hart, op);
+        const entry = Tlb.loadEntry(context, va);
+        if (Tlb.storeHits(entry, va, 1)) {
+          store<u8>(Tlb.storeAddress(entry, va), <u8>Operand.rs2(hart, op));
+          return op + OP_SIZE;
+        }
+        return op;
+      }
+      case Op.SH: {
+        const va = Operand.address(hart, op);
+        const entry = Tlb.loadEntry(context, va);
+        if (Tlb.storeHits(entry, va, 2)) {
+          store<u16>(Tlb.storeAddress(entry, va), <u16>Operand.rs2(hart, op));
+          return op + OP_SIZE;
+        }
+        return op;
+      }
+      case Op.SW: {
+        const va = Operand.address(hart, op);
+        const entry = Tlb.loadEntry(context, va);
+        if (Tlb.storeHits(entry, va, 4)) {
+          store<u32>(Tlb.storeAddress(entry, va), <u32>Operand.rs2(hart, op));
+          return op + OP_SIZE;
+        }
+        return op;
+      }
+      case Op.SD: {
+        const va = Operand.address(hart, op);
+        const entry = Tlb.loadEntry(context, va);
+        if (Tlb.storeHits(entry, va, 8)) {
+          store<u64>(Tlb.storeAddress(entry, va), Operand.rs2(hart, op));
+          return op + OP_SIZE;
+        }
+        return op;
+      }
+    }
+    return op;
   }
 }
