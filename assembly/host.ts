@@ -29,6 +29,11 @@ export declare function jitInstall(address: u32, length: u32, count: u32): u32;
 @external("env", "jitForget")
 export declare function jitForget(): void;
 
+/** Bytes [offset, offset + length) of RAM were written by something else than a store; only if asked for (`watchRam`). */
+// @ts-expect-error see above
+@external("env", "ramWrote")
+export declare function ramWrote(offset: u32, length: u32): void;
+
 /** SBI debug console input: fills at most `length` bytes, answers how many. */
 // @ts-expect-error see above
 @external("env", "consoleRead")

@@ -5,6 +5,7 @@ import { Counters } from "./hart/counters";
 import { Csrs } from "./hart/csr";
 import { Hart, Harts } from "./hart/hart";
 import { Slice } from "./hart/slice";
+import { Float } from "./jit/float";
 import { Jit } from "./jit/jit";
 import { DIRTY_BITMAP, MAX_HARTS, PAGE_SHIFT } from "./layout";
 import { Ram } from "./mmu/ram";
@@ -14,6 +15,7 @@ import { Interrupt, Ip } from "./shared/privileged";
 import { RunExit } from "./shared/run-exit";
 
 export * from "./hart/hart-offsets";
+export * from "./jit/describe";
 export * from "./jit/helpers";
 export { JIT_HOT } from "./jit/jit";
 export * from "./layout";
@@ -41,9 +43,18 @@ export function run(hart: Hart, instructions: u32): RunExit {
   return Slice.run(hart, instructions);
 }
 
-/** Compiles blocks that are entered `hot` times (JIT_HOT is a good choice); 0 interprets everything. For code decoded from now on. */
-export function setJit(hot: u32): void {
+/**
+ * Compiles blocks that are entered `hot` times (JIT_HOT is a good choice); 0 interprets everything. For code decoded from now on.
+ * Hot blocks wait up to `patience` slices for others to share a module with.
+ */
+export function setJit(hot: u32, patience: u32): void {
   Jit.hot = hot;
+  Jit.patience = patience;
+}
+
+/** Whether regions may use f64x2.relaxed_madd: where the host is known to round it once. */
+export function setFused(fused: bool): void {
+  Float.fused = fused;
 }
 
 /** From inside a device access: `run` comes back right behind the current instruction. */
@@ -85,6 +96,16 @@ export function setInterrupt(hart: Hart, cause: u32, level: u32): void {
 /** The host or a device wrote [gpa, gpa + length) of RAM. What is not RAM is ignored. */
 export function ramWritten(gpa: u64, length: u32): void {
   if (Ram.contains(gpa, length)) Ram.wrote(gpa, length);
+}
+
+/** The fields of the hart were written from outside, by something that knew no TLB: it starts from what they say. */
+export function hartRestored(hart: Hart): void {
+  Tlb.flush(hart);
+}
+
+/** Whether the host hears of each write to RAM that is not a store of a hart (`ramWrote` of host.ts). */
+export function watchRam(watched: u32): void {
+  Ram.watched = watched;
 }
 
 /**

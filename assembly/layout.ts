@@ -9,7 +9,7 @@
  *   0x0080_0000  dirty bitmap                   one bit a RAM page: written since last cleared
  *   0x0082_0000  writable bitmap                one bit a RAM page: some store TLB may hold it
  *   0x0088_0000  code page index                one u32 a RAM page: its CodePage, or 0
- *   0x00c0_0000  the compiler's buffers: a body, and the module it becomes part of
+ *   0x00c0_0000  the compiler's buffers: a body, the code section and branch hints it goes into, and their module
  *   0x0100_0000  virtqueues and their requests
  *   0x0200_0000  CodePage[]                     one for each RAM page that code ran from
  *   0x0400_0000  predecoded operations          bump-allocated, dropped as a whole when full
@@ -34,7 +34,11 @@ export const WRITABLE_BITMAP: usize = 0x0082_0000;
 export const CODE_PAGE_INDEX: usize = 0x0088_0000;
 
 export const JIT_BODY: usize = 0x00c0_0000;
-export const JIT_MODULE: usize = 0x00c8_0000;
+export const JIT_MARKS: usize = 0x00c6_0000;
+export const JIT_HINTS: usize = 0x00c8_0000;
+export const JIT_CODE: usize = 0x00d0_0000;
+export const JIT_CODE_END: usize = 0x00e4_0000;
+export const JIT_MODULE: usize = 0x00e4_0000;
 export const JIT_MODULE_END: usize = 0x0100_0000;
 
 export const VIRTQ_BASE: usize = 0x0100_0000;

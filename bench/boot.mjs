@@ -1,36 +1,22 @@
 // @ts-check
-// Suite `boot`: from the start of the process to the shell prompt of `tiny`, then what an idle guest costs: resident
-// memory and processor time at the prompt.
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
+// Suite `boot`: from the start of the process to the shell prompt of `tiny` and to the login of `debian`, then what an
+// idle guest costs: resident memory and processor time.
+import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import { compare, printHeader, printMean, printRow, SPEED_MEANS } from "./comparison.mjs";
+import { measureCompiling } from "./compile-share.mjs";
+import { GuestSession, withoutQueries } from "./guest-session.mjs";
+import { findImage } from "./images.mjs";
 import { linux } from "./machines.mjs";
-import { median, summarize } from "./statistics.mjs";
+import { pick } from "./options.mjs";
 
-/** The end of what the guest has written when its shell waits for a command. */
-const PROMPT = /[#$] $/;
-/** By which busybox's line editor asks the terminal where its cursor is, right behind the prompt. */
-const CURSOR_QUERY = "\x1b[6n";
-const TIMEOUT_MS = 180_000;
-/** Left to itself at the prompt before idle processor time is measured, and for how long it then is. */
+/** By image: the end of what the guest has written when it waits for its user. */
+const READY = { tiny: /[#$] $/, debian: /login: $/ };
+const MEMORY_MIB = 512;
+const BOOT_SECONDS = 600;
+/** Left to itself before idle processor time is measured, and for how long it then is. */
 const SETTLE_MS = 3000;
 const IDLE_MS = 10_000;
-
-/** Builds `tiny` unless it is in the cache, and answers where it lies. */
-function tinyImage() {
-  execFileSync(process.execPath, ["dist/cli/main.js", "image", "build", "tiny"], { stdio: ["ignore", 2, 2] });
-  const images = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "vkrun", "images");
-  const newest = readdirSync(images)
-    .filter((name) => /^tiny-[0-9a-f]+$/.test(name))
-    .map((name) => join(images, name))
-    .sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)[0];
-  if (newest === undefined) throw new Error(`no tiny image in ${images}`);
-  const { append } = JSON.parse(readFileSync(join(newest, "image.json"), "utf8"));
-  return { disk: join(newest, "disk.img"), kernel: join(newest, "vmlinuz"), initrd: join(newest, "initrd"), append };
-}
 
 /** @param {number} pid */
 function residentMiB(pid) {
@@ -49,80 +35,59 @@ function processorTicks(pid) {
   return Number(fields[11]) + Number(fields[12]);
 }
 
+/** What it costs to leave a guest alone. @param {GuestSession} guest */
+async function measureIdle({ pid }) {
+  if (pid === undefined) throw new Error("a guest without a process");
+  await delay(SETTLE_MS);
+  const before = processorTicks(pid);
+  await delay(IDLE_MS);
+  return { percentOfCore: (processorTicks(pid) - before) / (IDLE_MS / 1000), residentMiB: residentMiB(pid) };
+}
+
 /**
- * @param {import("./machines.mjs").Machine} machine
- * @param {boolean} measureIdle
+ * @param {keyof typeof READY} name
+ * @param {import("./options.mjs").BenchOptions} options
  */
-async function boot({ name, command: [program, ...args] }, measureIdle) {
-  const start = process.hrtime.bigint();
-  const child = spawn(/** @type {string} */ (program), args, { stdio: ["pipe", "pipe", "inherit"] });
-  const ended = once(child, "exit");
-  let output = "";
-  /** @type {Promise<number>} */
-  const prompt = new Promise((resolve) => {
-    child.stdout.setEncoding("utf8").on("data", (text) => {
-      output += text;
-      if (PROMPT.test(output.replaceAll(CURSOR_QUERY, ""))) resolve(Number(process.hrtime.bigint() - start) / 1e9);
-    });
-  });
-  try {
-    const abort = new AbortController();
-    const seconds = await Promise.race([
-      prompt,
-      ended.then(([code]) => Promise.reject(new Error(`${name} ended (${code}) before its prompt:\n${output}`))),
-      delay(TIMEOUT_MS, undefined, { signal: abort.signal }).then(() =>
-        Promise.reject(new Error(`${name} showed no prompt in ${TIMEOUT_MS / 1000} s:\n${output}`)),
-      ),
-    ]);
-    abort.abort();
-    if (!measureIdle || child.pid === undefined) return { seconds };
-    await delay(SETTLE_MS);
-    const before = processorTicks(child.pid);
-    await delay(IDLE_MS);
-    const idlePercent = (processorTicks(child.pid) - before) / (IDLE_MS / 1000);
-    return { seconds, residentMiB: residentMiB(child.pid), idlePercent };
-  } finally {
-    child.kill("SIGKILL");
-    await ended;
+async function compareBoots(name, { runs, jit }) {
+  const image = await findImage(name);
+  const machines = linux(image, jit, { memory: `${MEMORY_MIB}M` });
+  const seconds = { QEMU: /** @type {number[]} */ ([]), vkrun: /** @type {number[]} */ ([]) };
+  /** @type {Record<string, { percentOfCore: number, residentMiB: number }>} */
+  const idle = {};
+  for (let run = 0; run < runs; run++) {
+    for (const machine of machines) {
+      const guest = new GuestSession(machine);
+      try {
+        await guest.waitFor(READY[name], BOOT_SECONDS);
+        seconds[machine.name].push(guest.age);
+        if (run === 0) idle[machine.name] = await measureIdle(guest);
+      } finally {
+        await guest[Symbol.asyncDispose]();
+      }
+    }
   }
+  const row = compare(name, seconds);
+  printRow(row);
+  for (const [machine, { residentMiB, percentOfCore }] of Object.entries(idle)) {
+    console.log(
+      `  ${machine} then: ${residentMiB.toFixed(0)} MiB resident, idle at ${percentOfCore.toFixed(1)} % of a core`,
+    );
+  }
+  if (jit === "off") return { ...row, idle };
+  const compiling = await measureCompiling(image, (output) => READY[name].test(withoutQueries(output)), MEMORY_MIB);
+  const { percentOfRun, regions, drops } = compiling;
+  console.log(
+    `  vkrun compiles for ${percentOfRun.toFixed(1)} % of its run time: ${regions} regions, ${drops} times dropped`,
+  );
+  return { ...row, idle, compiling };
 }
 
 /** @param {import("./options.mjs").BenchOptions} options */
-export async function runBootSuite({ runs, jit }) {
-  const machines = linux(tinyImage(), jit).map((machine) => ({
-    machine,
-    seconds: /** @type {number[]} */ ([]),
-    residentMiB: NaN,
-    idlePercent: NaN,
-  }));
-  for (let run = 0; run < runs; run++) {
-    for (const entry of machines) {
-      const result = await boot(entry.machine, run === 0);
-      entry.seconds.push(result.seconds);
-      entry.residentMiB = result.residentMiB ?? entry.residentMiB;
-      entry.idlePercent = result.idlePercent ?? entry.idlePercent;
-    }
-  }
-  console.log("machine   prompt s (min..max)      resident MiB   idle % of a core");
-  for (const { machine, seconds, residentMiB, idlePercent } of machines) {
-    const { min, max } = summarize(seconds);
-    const spread = `(${min.toFixed(2)}..${max.toFixed(2)})`;
-    const cells = [machine.name.padEnd(8), median(seconds).toFixed(2).padStart(8), spread.padEnd(15)];
-    console.log(`${cells.join(" ")} ${residentMiB.toFixed(0).padStart(12)} ${idlePercent.toFixed(1).padStart(18)}`);
-  }
-  const [qemu, vkrun] = machines.map(({ seconds }) => median(seconds));
-  const factor = Number(vkrun) / Number(qemu);
-  console.log(`to the prompt, vkrun takes ${factor.toFixed(1)} times as long as QEMU`);
-  return {
-    suite: "boot",
-    runs,
-    jit,
-    factor,
-    machines: machines.map(({ machine, seconds, residentMiB, idlePercent }) => ({
-      name: machine.name,
-      promptSeconds: summarize(seconds),
-      residentMiB,
-      idlePercent,
-    })),
-  };
+export async function runBootSuite(options) {
+  const { runs, jit, only } = options;
+  const names = /** @type {(keyof typeof READY)[]} */ (pick("image", Object.keys(READY), only));
+  printHeader("image");
+  const rows = [];
+  for (const name of names) rows.push(await compareBoots(name, options));
+  return { suite: "boot", runs, jit, speedMeans: SPEED_MEANS, geometricMeanSpeed: printMean(rows), rows };
 }

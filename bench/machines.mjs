@@ -1,7 +1,9 @@
 // @ts-check
 // The two machines under comparison, as command lines. Both get the same ELF or image and the same amount of RAM.
 
-/** @typedef {{ name: string, command: string[] }} Machine */
+/** @typedef {"QEMU" | "vkrun"} MachineName */
+
+/** @typedef {{ name: MachineName, command: string[] }} Machine */
 
 /** @typedef {"on" | "off"} JitMode */
 
@@ -22,23 +24,24 @@ export function bareMetal(elf, jit) {
 }
 
 /**
- * A Linux disk; QEMU gets the kernel and initrd that vkrun finds on it, so that neither runs a boot loader.
- * @param {{ disk: string, kernel: string, initrd: string, append: string }} image
+ * A Linux disk; QEMU gets the kernel and initrd that vkrun finds on it, so that neither runs a boot loader. Further
+ * drives are `vdb` and so on. Nothing that the guest writes is kept.
+ * @param {import("./images.mjs").Image} image
  * @param {JitMode} jit
+ * @param {{ memory?: string, drives?: string[] }} [options]
  * @returns {Machine[]}
  */
-export function linux({ disk, kernel, initrd, append }, jit) {
-  const drive = [
-    "-drive",
-    `file=${disk},format=raw,if=none,id=vda,snapshot=on`,
-    "-device",
-    "virtio-blk-device,drive=vda",
-  ];
+export function linux({ disk, kernel, initrd, append }, jit, { memory = "512M", drives = [] } = {}) {
+  const qemuDrives = [disk, ...drives].flatMap((file, slot) => [
+    ...["-drive", `file=${file},format=raw,if=none,id=drive${slot},snapshot=on`],
+    ...["-device", `virtio-blk-device,drive=drive${slot}`],
+  ]);
+  const vkrunDrives = drives.flatMap((file) => ["--drive", file]);
   return [
     {
       name: "QEMU",
-      command: [...QEMU, "-m", "512M", "-kernel", kernel, "-initrd", initrd, "-append", append, ...drive],
+      command: [...QEMU, "-m", memory, "-kernel", kernel, "-initrd", initrd, "-append", append, ...qemuDrives],
     },
-    { name: "vkrun", command: [...VKRUN, "--jit", jit, "--snapshot", "-m", "512M", disk] },
+    { name: "vkrun", command: [...VKRUN, "--jit", jit, "--snapshot", "-m", memory, ...vkrunDrives, disk] },
   ];
 }

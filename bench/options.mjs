@@ -5,9 +5,10 @@ import { parseArgs } from "node:util";
 
 /**
  * @param {string[]} args
+ * @param {string[]} suites
  * @returns {BenchOptions}
  */
-export function parseOptions(args) {
+export function parseOptions(args, suites) {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
@@ -21,5 +22,17 @@ export function parseOptions(args) {
   if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs wants a whole number from 1 on, not ${values.runs}`);
   const { jit } = values;
   if (jit !== "on" && jit !== "off") throw new Error(`--jit is on or off, not ${jit}`);
-  return { suites: positionals.length > 0 ? positionals : ["cpu", "boot"], runs, only: values.only, jit };
+  return { suites: pick("suite", suites, positionals), runs, only: values.only, jit };
+}
+
+/**
+ * The rows that `--only` asks for; all of them when it does not.
+ * @param {string} kind
+ * @param {string[]} names
+ * @param {string[]} only
+ */
+export function pick(kind, names, only) {
+  const unknown = only.find((name) => !names.includes(name));
+  if (unknown !== undefined) throw new Error(`there is no ${kind} ${unknown}; there are ${names.join(", ")}`);
+  return only.length === 0 ? names : names.filter((name) => only.includes(name));
 }

@@ -20,34 +20,35 @@ export function writeJson(name, results) {
 }
 
 /**
- * One bar a row, grouped by machine.
+ * A bar a row: vkrun's speed relative to QEMU's, with a line where they are equal.
  * @param {string} name
- * @param {{ title: string, unit: string, rows: { label: string, machine: string, value: number }[] }} chart
+ * @param {{ rows: import("./comparison.mjs").Row[], geometricMeanSpeed: number }} results
  */
-export function writeBars(name, { title, unit, rows }) {
+export function writeSpeeds(name, { rows, geometricMeanSpeed }) {
   const { document } = parseHTML("<!doctype html><html><body></body></html>");
+  const bars = rows.map(({ name, speed, qemu, vkrun }) => ({
+    label: name,
+    speed,
+    text: `${speed.toFixed(2)}  (QEMU ${qemu.median.toPrecision(3)} s, vkrun ${vkrun.median.toPrecision(3)} s)`,
+  }));
+  const mean = "geometric mean";
+  if (rows.length > 1) {
+    bars.push({ label: mean, speed: geometricMeanSpeed, text: geometricMeanSpeed.toFixed(2) });
+  }
   const svg = Plot.plot({
     document,
     width: 760,
-    marginLeft: 110,
-    marginRight: 70,
+    height: 50 + 24 * bars.length,
+    marginLeft: 120,
+    marginRight: 190,
     // Plot's own title would wrap the SVG in a figure.
-    x: { label: `${title} (${unit})`, grid: true },
-    y: { label: null, axis: null },
-    fy: { label: null },
-    color: { domain: ["QEMU", "vkrun"], range: ["#b8b8b8", "#2f6f9f"] },
+    x: { label: "Speed of vkrun, QEMU TCG = 1; more is better", grid: true, zero: true },
+    y: { label: null, domain: bars.map(({ label }) => label) },
     marks: [
-      Plot.barX(rows, { x: "value", y: "machine", fy: "label", fill: "machine", insetTop: 1 }),
-      Plot.text(rows, {
-        x: "value",
-        y: "machine",
-        fy: "label",
-        text: (row) => `${row.machine} ${row.value.toPrecision(3)}`,
-        textAnchor: "start",
-        dx: 4,
-        fontSize: 9,
-      }),
+      Plot.barX(bars, { x: "speed", y: "label", fill: ({ label }) => (label === mean ? "#1d4566" : "#2f6f9f") }),
+      Plot.text(bars, { x: "speed", y: "label", text: "text", textAnchor: "start", dx: 4, fontSize: 9 }),
       Plot.ruleX([0]),
+      Plot.ruleX([1], { stroke: "#b33", strokeDasharray: "4 3" }),
     ],
     style: { background: "white", color: "black" },
   });

@@ -5,5 +5,14 @@ export type { VKernelConsole } from "./api/console-stream.js";
 export type { NetworkPort, NetworkPortEvents } from "./api/network-port.js";
 export { type NetworkedVKernel, VKernel, type VKernelEvents } from "./api/vkernel.js";
 export { VkrunError, type VkrunErrorCode, type VkrunErrorOptions } from "./errors.js";
-export type { ConsoleKind, ConsoleSize, Exit, ExitReason, JitMode, Stats } from "./machine/machine-config.js";
+export type {
+  ConsoleKind,
+  ConsoleSize,
+  Exit,
+  ExitReason,
+  HotRegion,
+  JitMode,
+  JitStats,
+  Stats,
+} from "./machine/machine-config.js";
 export type { LogLevel } from "./machine/protocol.js";

@@ -1,5 +1,6 @@
 // Writes wasm binary code into linear memory, wherever it is told to begin.
 
+import { Hints } from "./hints";
 import { Wasm } from "./wasm";
 
 export class Emitter {
@@ -17,6 +18,11 @@ export class Emitter {
   static raw32(value: u32): void {
     store<u32>(Emitter.at, value);
     Emitter.at += 4;
+  }
+
+  static raw64(value: u64): void {
+    store<u64>(Emitter.at, value);
+    Emitter.at += 8;
   }
 
   static openSection(id: u32): usize {
@@ -85,6 +91,13 @@ export class Emitter {
     store<u8>(at + 4, <u8>length);
   }
 
+  /** An `if` whose condition rarely holds (see Hints). */
+  static ifUnlikely(): void {
+    Hints.mark(Emitter.at);
+    Emitter.op(Wasm.IF);
+    Emitter.op(Wasm.VOID);
+  }
+
   static op(code: Wasm): void {
     Emitter.byte(<u32>code);
   }
@@ -112,6 +125,21 @@ export class Emitter {
   static i64(value: i64): void {
     Emitter.op(Wasm.I64_CONST);
     Emitter.s64(value);
+  }
+
+  static f64(value: f64): void {
+    Emitter.op(Wasm.F64_CONST);
+    Emitter.raw64(reinterpret<u64>(value));
+  }
+
+  static saturating(code: Wasm): void {
+    Emitter.op(Wasm.SATURATING);
+    Emitter.u32(code);
+  }
+
+  static vector(code: Wasm): void {
+    Emitter.op(Wasm.VECTOR);
+    Emitter.u32(code);
   }
 
   /** A load or store with no alignment promised. */

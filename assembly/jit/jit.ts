@@ -8,19 +8,24 @@ import { BLOCK_HEADER, CodeCache, PSEUDO_CROSS } from "../hart/code-cache";
 import { Hart } from "../hart/hart";
 import { HART_F, HART_X } from "../hart/hart-offsets";
 import { jitForget, jitInstall } from "../host";
-import { JIT_BODY, JIT_MODULE, JIT_QUEUE } from "../layout";
+import { JIT_BODY, JIT_CODE, JIT_CODE_END, JIT_MODULE, JIT_QUEUE } from "../layout";
 import { Emitter } from "./emitter";
 import { Float } from "./float";
+import { Hints } from "./hints";
 import { Local, Locals } from "./locals";
+import { Import } from "./lower";
 import { Module } from "./module";
+import { Pointers } from "./pointers";
 import { Region } from "./region";
 import { Structure } from "./structure";
 import { Wasm } from "./wasm";
 
 /** Entries of a block before it is compiled, unless the host says otherwise: about what compiling it costs. */
 export const JIT_HOT: u32 = 400;
-/** Regions in a module. Their names are single characters, and together they fit the buffer. */
+/** Regions in a module at most. Their names are single characters. */
 const BATCH: u32 = 24;
+/** A region's most: MAX_INSTRUCTIONS (region.ts) of some 100 bytes, the longest lowerings of some 300. */
+const MAX_REGION_SIZE: usize = 0x3_0000;
 /** Live regions at most; then everything decoded and compiled is dropped. Bounds the host's memory for code. */
 const MAX_REGIONS: u32 = 8192;
 
@@ -29,7 +34,10 @@ export class Jit {
   static hot: u32 = 0;
   /** Regions in the table, those of dropped pages included. */
   static live: u32 = 0;
+  /** Slices that a queue which is not full waits for further blocks: see setJit. */
+  static patience: u32 = 0;
   private static queued: u32 = 0;
+  private static waited: u32 = 0;
 
   /** Takes note of a hot block. */
   static queue(codePage: usize, offset: u32): void {
@@ -52,41 +60,51 @@ export class Jit {
   /** Between slices: compiles what is queued, and keeps what is live within bounds. */
   static settle(): void {
     if (Jit.live + Jit.queued >= MAX_REGIONS) CodeCache.clear();
-    if (Jit.queued) Jit.compile();
+    if (Jit.queued && Jit.waited++ >= Jit.patience) Jit.compile();
   }
 
+  /** Compiles what is queued, as far as the buffers reach: the rest stays queued. */
   private static compile(): void {
+    Jit.waited = 0;
+    Hints.clear();
+    Emitter.beginAt(JIT_CODE);
     let count: u32 = 0;
-    for (let i: u32 = 0; i < Jit.queued; i++) if (Jit.queuedBlock(i)) count++;
-    if (count == 0) {
-      Jit.queued = 0;
-      return;
+    let taken: u32 = 0;
+    for (; taken < Jit.queued && Emitter.end + MAX_REGION_SIZE <= JIT_CODE_END; taken++) {
+      if (!Jit.queuedBlock(taken)) continue;
+      Jit.region(taken, count);
+      count++;
     }
-    const section = Module.begin(JIT_MODULE, count);
-    for (let i: u32 = 0; i < Jit.queued; i++) if (Jit.queuedBlock(i)) Jit.region(i);
-    Module.end(section);
-    const first = jitInstall(<u32>JIT_MODULE, <u32>(Emitter.end - JIT_MODULE), count);
-    let index = first;
-    for (let i: u32 = 0; i < Jit.queued && first; i++) {
-      const block = Jit.queuedBlock(i);
-      if (block) CodeCache.setCompiled(block, index++);
+    if (count) {
+      Module.assemble(JIT_MODULE, count, JIT_CODE, Emitter.end);
+      let index = jitInstall(<u32>JIT_MODULE, <u32>(Emitter.end - JIT_MODULE), count);
+      if (index) {
+        for (let i: u32 = 0; i < taken; i++) {
+          const block = Jit.queuedBlock(i);
+          if (block) CodeCache.setCompiled(block, index++);
+        }
+      }
     }
     Jit.live += count;
-    Jit.queued = 0;
+    Jit.queued -= taken;
+    memory.copy(JIT_QUEUE, JIT_QUEUE + ((<usize>taken) << 3), (<usize>Jit.queued) << 3);
   }
 
-  private static queuedBlock(i: u32): usize {
+  static queuedBlock(i: u32): usize {
     const slot = JIT_QUEUE + ((<usize>i) << 3);
     const block = CodeCache.block(load<u32>(slot), load<u32>(slot, 4));
     return block && <i32>load<u16>(block + BLOCK_HEADER) != PSEUDO_CROSS ? block : 0;
   }
 
-  /** Appends the region of a queued block to the code section. Registers are known only after the body was written. */
-  private static region(i: u32): void {
+  /** Appends the region of a queued block to the code section, as region `index` of its module. Registers are known only after the body was written. */
+  private static region(i: u32, index: u32): void {
     const slot = JIT_QUEUE + ((<usize>i) << 3);
     Region.discover(load<u32>(slot), load<u32>(slot, 4));
+    Pointers.choose();
     Locals.reset();
-    const moduleEnd = Emitter.end;
+    Float.survey();
+    Hints.open();
+    const codeEnd = Emitter.end;
     Emitter.beginAt(JIT_BODY);
     Emitter.op(Wasm.BLOCK);
     Emitter.op(Wasm.VOID);
@@ -95,14 +113,12 @@ export class Jit {
     Jit.epilogue();
     const bodyEnd = Emitter.end;
 
-    Emitter.beginAt(moduleEnd);
+    Emitter.beginAt(codeEnd);
     const length = Emitter.openLength();
-    Emitter.u32(2);
-    Emitter.u32(Local.VA - Local.CONTEXT);
-    Emitter.op(Wasm.I32);
-    Emitter.u32(Local.FIRST_REGISTER - Local.VA + Locals.count);
-    Emitter.op(Wasm.I64);
+    const start = Emitter.end;
+    Locals.declare();
     Jit.prologue();
+    Hints.close(<u32>Import.COUNT + index, <u32>(Emitter.end - start));
     Emitter.append(JIT_BODY, bodyEnd);
     Emitter.closeLength(length);
   }
@@ -112,10 +128,15 @@ export class Jit {
     Emitter.memory(Wasm.I32_LOAD, <u32>offsetof<Hart>("dataContext"));
     Emitter.set(Local.CONTEXT);
     Float.prologue();
+    for (let i: u32 = 0; i < Pointers.count; i++) {
+      // No tag is odd.
+      Emitter.i64(1);
+      Emitter.set(Local.TAG + i);
+    }
     for (let i: u32 = 0; i < 64; i++) {
       if (!Locals.at(i)) continue;
       Emitter.get(Local.HART);
-      Emitter.memory(Wasm.I64_LOAD, Jit.home(i));
+      Emitter.memory(Locals.typeAt(i) == Wasm.F64 ? Wasm.F64_LOAD : Wasm.I64_LOAD, Jit.home(i));
       Emitter.set(Locals.at(i));
     }
   }
@@ -125,7 +146,7 @@ export class Jit {
       if (!Locals.isWritten(i)) continue;
       Emitter.get(Local.HART);
       Emitter.get(Locals.at(i));
-      Emitter.memory(Wasm.I64_STORE, Jit.home(i));
+      Emitter.memory(Locals.typeAt(i) == Wasm.F64 ? Wasm.F64_STORE : Wasm.I64_STORE, Jit.home(i));
     }
     Emitter.get(Local.HART);
     Emitter.get(Local.PC);

@@ -1,9 +1,17 @@
 // Which wasm local holds what in a compiled region. Guest registers get theirs when they are first named.
 
+import { Emitter } from "./emitter";
+import { Wasm } from "./wasm";
+
 /*
  *   0 hart    i32   1 left  i32   2 page  i64       parameters
- *   3 context i32   4 entry i32   5 stay  i32   6 fast i32: the fast case of floating point holds
- *   7 va      i64   8 pc    i64   9.. guest registers, i64
+ *   3 context i32   4 entry i32   5 stay  i32
+ *   6 fast    i32   0 in the fast case of floating point, otherwise Float.SLOW
+ *   7..13 addend i32, of each pointer
+ *  14 float   i32   whether floating point is there to use
+ *  15 va      i64  16 pc   i64  17..23 tag i64, of each pointer
+ *  24 double  f64  25 limit f64: of a sum that is right in the fast case
+ *  26 single  f32  27.. guest registers: i64, f registers that hold nothing but doubles f64
  */
 export const enum Local {
   HART = 0,
@@ -13,14 +21,22 @@ export const enum Local {
   ENTRY = 4,
   STAY = 5,
   FAST = 6,
-  VA = 7,
-  PC = 8,
-  FIRST_REGISTER = 9,
+  ADDEND = 7,
+  FLOAT = 14,
+  VA = 15,
+  PC = 16,
+  TAG = 17,
+  DOUBLE = 24,
+  LIMIT = 25,
+  SINGLE = 26,
+  FIRST_REGISTER = 27,
 }
 
 /** Byte offset of f0 in the table; x registers come first. */
 const F: u32 = 32;
 const table: usize = memory.data(64);
+/** The type of each register's local, in the order of locals. */
+const types: usize = memory.data(64);
 
 export class Locals {
   /** Guest registers that have a local. */
@@ -28,16 +44,34 @@ export class Locals {
   /** Bit i: x_i (32 + i: f_i) was written. */
   static written: u64 = 0;
 
-  /** Local.FAST has to be set. */
+  /** Bit i: f_i takes part in single-precision instructions, so that its local holds bits. */
+  static singles: u32 = 0;
+
+  /** Local.FAST, Local.LIMIT and Local.FLOAT have to be set. */
   static usesFast: bool = false;
+  static usesLimit: bool = false;
+  static usesFloat: bool = false;
 
   static fast(): u32 {
     Locals.usesFast = true;
     return Local.FAST;
   }
 
+  static limit(): u32 {
+    Locals.usesLimit = true;
+    return Local.LIMIT;
+  }
+
+  static float(): u32 {
+    Locals.usesFloat = true;
+    return Local.FLOAT;
+  }
+
   static reset(): void {
     Locals.usesFast = false;
+    Locals.usesLimit = false;
+    Locals.usesFloat = false;
+    Locals.singles = 0;
     memory.fill(table, 0, 64);
     Locals.count = 0;
     Locals.written = 0;
@@ -48,7 +82,9 @@ export class Locals {
     const slot = table + <usize>((offset >> 3) + (float ? F : 0));
     const known = <u32>load<u8>(slot);
     if (known) return known;
-    const local = Local.FIRST_REGISTER + Locals.count++;
+    const local = Local.FIRST_REGISTER + Locals.count;
+    store<u8>(types + Locals.count, float && !Locals.holdsBits(offset) ? <u8>Wasm.F64 : <u8>Wasm.I64);
+    Locals.count++;
     store<u8>(slot, <u8>local);
     return local;
   }
@@ -65,5 +101,39 @@ export class Locals {
 
   static isWritten(i: u32): bool {
     return ((Locals.written >> i) & 1) != 0;
+  }
+
+  /** Whether the local of the f register at byte offset `offset` is an i64. */
+  static holdsBits(offset: u32): bool {
+    return ((Locals.singles >> (offset >> 3)) & 1) != 0;
+  }
+
+  /** The type of the local of register `i`, which has one. */
+  static typeAt(i: u32): Wasm {
+    return <Wasm>load<u8>(types + Locals.at(i) - Local.FIRST_REGISTER);
+  }
+
+  /** Writes the declarations of all locals but the parameters. */
+  static declare(): void {
+    let runs: u32 = 0;
+    for (let i: u32 = 0; i < Locals.count; i += Locals.run(i)) runs++;
+    Emitter.u32(4 + runs);
+    Locals.group(Local.VA - Local.CONTEXT, Wasm.I32);
+    Locals.group(Local.DOUBLE - Local.VA, Wasm.I64);
+    Locals.group(Local.SINGLE - Local.DOUBLE, Wasm.F64);
+    Locals.group(Local.FIRST_REGISTER - Local.SINGLE, Wasm.F32);
+    for (let i: u32 = 0; i < Locals.count; i += Locals.run(i)) Locals.group(Locals.run(i), <Wasm>load<u8>(types + i));
+  }
+
+  /** How many registers from the i-th on have locals of one type. */
+  private static run(i: u32): u32 {
+    let end = i + 1;
+    while (end < Locals.count && load<u8>(types + end) == load<u8>(types + i)) end++;
+    return end - i;
+  }
+
+  private static group(count: u32, type: Wasm): void {
+    Emitter.u32(count);
+    Emitter.op(type);
   }
 }

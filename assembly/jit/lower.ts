@@ -3,14 +3,16 @@
 import { Alu } from "../hart/alu";
 import { CodeCache } from "../hart/code-cache";
 import { HART_SINK } from "../hart/hart";
-import { HART_X } from "../hart/hart-offsets";
 import { Op } from "../isa/generated/op";
 import { PAGE_MASK } from "../layout";
 import { Access } from "../mmu/access";
 import { STORE_TABLE } from "../mmu/tlb";
+import { Atomics } from "./atomic";
 import { Emitter } from "./emitter";
 import { Float } from "./float";
+import { Integer } from "./integer";
 import { Local, Locals } from "./locals";
+import { Pointers } from "./pointers";
 import { Wasm } from "./wasm";
 
 /** Functions of the core that regions import, in this order (Module.imports). */
@@ -18,8 +20,7 @@ export const enum Import {
   FILL = 0,
   ALU = 1,
   FPU = 2,
-  ATOMIC = 3,
-  COUNT = 4,
+  COUNT = 3,
 }
 
 export class Lower {
@@ -35,7 +36,10 @@ export class Lower {
 
   static setX(offset: u32): void {
     if (offset == HART_SINK) Emitter.op(Wasm.DROP);
-    else Emitter.set(Locals.write(offset, false));
+    else {
+      Emitter.set(Locals.write(offset, false));
+      Pointers.redefine(offset);
+    }
   }
 
   static f(offset: u32): void {
@@ -65,125 +69,14 @@ export class Lower {
     if (code >= Op.LB && code <= Op.LWU) Lower.load(op, code);
     else if (code >= Op.SB && code <= Op.SD) Lower.store(op, code);
     else if (code == Op.FENCE) return true;
-    else if (code >= Op.LR_W && code <= Op.AMOMAXU_D) Lower.atomic(op, code);
+    else if (code >= Op.LR_W && code <= Op.AMOMAXU_D) Atomics.instruction(op, code);
     else if (code >= Op.FLW && code <= Op.FCVT_D_S) Float.instruction(op, code);
     else if (code < Op.JAL || code == Op.MUL || code == Op.MULW || Alu.has(code)) {
       if (Lower.rd(op) == HART_SINK) return true;
-      Lower.compute(op, code);
+      Integer.compute(op, code);
       Lower.setX(Lower.rd(op));
     } else return false;
     return true;
-  }
-
-  private static compute(op: usize, code: i32): void {
-    switch (code) {
-      case Op.ADDI:
-        if (Lower.rs1(op) == 0) return Emitter.i64(Lower.imm(op));
-        if (Lower.imm(op) == 0) return Lower.x(Lower.rs1(op));
-        return Lower.immediate(op, Wasm.I64_ADD);
-      case Op.ADD:
-        return Lower.binary(op, Wasm.I64_ADD);
-      case Op.SUB:
-        return Lower.binary(op, Wasm.I64_SUB);
-      case Op.LUI:
-        return Emitter.i64(Lower.imm(op));
-      case Op.AUIPC:
-        Emitter.get(Local.PAGE);
-        Emitter.i64(<i64>CodeCache.offsetOf(op) + Lower.imm(op));
-        return Emitter.op(Wasm.I64_ADD);
-      case Op.SLTI:
-        Lower.immediate(op, Wasm.I64_LT_S);
-        return Emitter.op(Wasm.I64_EXTEND_I32_U);
-      case Op.SLTIU:
-        Lower.immediate(op, Wasm.I64_LT_U);
-        return Emitter.op(Wasm.I64_EXTEND_I32_U);
-      case Op.XORI:
-        return Lower.immediate(op, Wasm.I64_XOR);
-      case Op.ORI:
-        return Lower.immediate(op, Wasm.I64_OR);
-      case Op.ANDI:
-        return Lower.immediate(op, Wasm.I64_AND);
-      case Op.SLT:
-        Lower.binary(op, Wasm.I64_LT_S);
-        return Emitter.op(Wasm.I64_EXTEND_I32_U);
-      case Op.SLTU:
-        Lower.binary(op, Wasm.I64_LT_U);
-        return Emitter.op(Wasm.I64_EXTEND_I32_U);
-      case Op.XOR:
-        return Lower.binary(op, Wasm.I64_XOR);
-      case Op.OR:
-        return Lower.binary(op, Wasm.I64_OR);
-      case Op.AND:
-        return Lower.binary(op, Wasm.I64_AND);
-      case Op.SLLI:
-        return Lower.immediate(op, Wasm.I64_SHL);
-      case Op.SRLI:
-        return Lower.immediate(op, Wasm.I64_SHR_U);
-      case Op.SRAI:
-        return Lower.immediate(op, Wasm.I64_SHR_S);
-      case Op.SLL:
-        return Lower.binary(op, Wasm.I64_SHL);
-      case Op.SRL:
-        return Lower.binary(op, Wasm.I64_SHR_U);
-      case Op.SRA:
-        return Lower.binary(op, Wasm.I64_SHR_S);
-      case Op.ADDIW:
-        return Lower.immediateWord(op, Wasm.I32_ADD);
-      case Op.ADDW:
-        return Lower.binaryWord(op, Wasm.I32_ADD);
-      case Op.SUBW:
-        return Lower.binaryWord(op, Wasm.I32_SUB);
-      case Op.SLLIW:
-        return Lower.immediateWord(op, Wasm.I32_SHL);
-      case Op.SRLIW:
-        return Lower.immediateWord(op, Wasm.I32_SHR_U);
-      case Op.SRAIW:
-        return Lower.immediateWord(op, Wasm.I32_SHR_S);
-      case Op.SLLW:
-        return Lower.binaryWord(op, Wasm.I32_SHL);
-      case Op.SRLW:
-        return Lower.binaryWord(op, Wasm.I32_SHR_U);
-      case Op.SRAW:
-        return Lower.binaryWord(op, Wasm.I32_SHR_S);
-      case Op.MUL:
-        return Lower.binary(op, Wasm.I64_MUL);
-      case Op.MULW:
-        return Lower.binaryWord(op, Wasm.I32_MUL);
-    }
-    Emitter.i32(code);
-    Lower.x(Lower.rs1(op));
-    Lower.x(Lower.rs2(op));
-    Emitter.i64(Lower.imm(op));
-    Emitter.call(Import.ALU);
-  }
-
-  private static binary(op: usize, code: Wasm): void {
-    Lower.x(Lower.rs1(op));
-    Lower.x(Lower.rs2(op));
-    Emitter.op(code);
-  }
-
-  private static immediate(op: usize, code: Wasm): void {
-    Lower.x(Lower.rs1(op));
-    Emitter.i64(Lower.imm(op));
-    Emitter.op(code);
-  }
-
-  private static binaryWord(op: usize, code: Wasm): void {
-    Lower.x(Lower.rs1(op));
-    Emitter.op(Wasm.I32_WRAP_I64);
-    Lower.x(Lower.rs2(op));
-    Emitter.op(Wasm.I32_WRAP_I64);
-    Emitter.op(code);
-    Emitter.op(Wasm.I64_EXTEND_I32_S);
-  }
-
-  private static immediateWord(op: usize, code: Wasm): void {
-    Lower.x(Lower.rs1(op));
-    Emitter.op(Wasm.I32_WRAP_I64);
-    Emitter.i32(<i32>Lower.imm(op));
-    Emitter.op(code);
-    Emitter.op(Wasm.I64_EXTEND_I32_S);
   }
 
   /** Leaves the linear address of [rs1 + imm, + size) on the stack; leaves the region where the TLB cannot have it. */
@@ -193,7 +86,29 @@ export class Lower {
       Emitter.i64(Lower.imm(op));
       Emitter.op(Wasm.I64_ADD);
     }
-    Emitter.tee(Local.VA);
+    Emitter.set(Local.VA);
+    const pointer = Pointers.find(Lower.rs1(op), access);
+    if (Pointers.fresh) {
+      Lower.translate(op, size, access, 0);
+      Lower.know(pointer, size, access);
+    } else {
+      Lower.page(size);
+      Emitter.get(Local.TAG + pointer);
+      Emitter.op(Wasm.I64_NE);
+      Emitter.ifUnlikely();
+      Lower.translate(op, size, access, 1);
+      Lower.know(pointer, size, access);
+      Emitter.op(Wasm.END);
+    }
+    Emitter.get(Local.VA);
+    Emitter.op(Wasm.I32_WRAP_I64);
+    Emitter.get(Local.ADDEND + pointer);
+    Emitter.op(Wasm.I32_ADD);
+  }
+
+  /** Sees to it that Local.ENTRY is the TLB entry of [Local.VA, + size); leaves the region where there can be none. */
+  private static translate(op: usize, size: i64, access: Access, depth: u32): void {
+    Emitter.get(Local.VA);
     Emitter.i64(8);
     Emitter.op(Wasm.I64_SHR_U);
     Emitter.op(Wasm.I32_WRAP_I64);
@@ -202,8 +117,22 @@ export class Lower {
     Emitter.get(Local.CONTEXT);
     Emitter.op(Wasm.I32_ADD);
     Emitter.tee(Local.ENTRY);
-    const table = access == Access.STORE ? <u32>STORE_TABLE : 0;
-    Emitter.memory(Wasm.I64_LOAD, table);
+    Emitter.memory(Wasm.I64_LOAD, access == Access.STORE ? <u32>STORE_TABLE : 0);
+    Lower.page(size);
+    Emitter.op(Wasm.I64_NE);
+    Emitter.ifUnlikely();
+    Emitter.get(Local.HART);
+    Emitter.get(Local.VA);
+    Emitter.i32(<i32>size);
+    Emitter.i32(access);
+    Emitter.call(Import.FILL);
+    Emitter.op(Wasm.I32_EQZ);
+    Lower.leaveIf(op, depth + 1);
+    Emitter.op(Wasm.END);
+  }
+
+  /** The page that the last byte of [Local.VA, + size) lies in: what the tag of its entry has to be. */
+  private static page(size: i64): void {
     Emitter.get(Local.VA);
     if (size > 1) {
       Emitter.i64(size - 1);
@@ -211,28 +140,20 @@ export class Lower {
     }
     Emitter.i64(PAGE_MASK);
     Emitter.op(Wasm.I64_AND);
-    Emitter.op(Wasm.I64_NE);
-    Emitter.op(Wasm.IF);
-    Emitter.op(Wasm.VOID);
-    Emitter.get(Local.HART);
-    Emitter.get(Local.VA);
-    Emitter.i32(<i32>size);
-    Emitter.i32(access);
-    Emitter.call(Import.FILL);
-    Emitter.op(Wasm.I32_EQZ);
-    Lower.leaveIf(op, 1);
-    Emitter.op(Wasm.END);
-    Emitter.get(Local.VA);
-    Emitter.op(Wasm.I32_WRAP_I64);
+  }
+
+  /** Has `pointer` know the page of the access that was translated. */
+  private static know(pointer: u32, size: i64, access: Access): void {
+    Lower.page(size);
+    Emitter.set(Local.TAG + pointer);
     Emitter.get(Local.ENTRY);
-    Emitter.memory(Wasm.I32_LOAD, table + 8);
-    Emitter.op(Wasm.I32_ADD);
+    Emitter.memory(Wasm.I32_LOAD, (access == Access.STORE ? <u32>STORE_TABLE : 0) + 8);
+    Emitter.set(Local.ADDEND + pointer);
   }
 
   /** Where the condition on the stack holds, leaves the region before the instruction at `op`, which the interpreter executes. */
   static leaveIf(op: usize, depth: u32): void {
-    Emitter.op(Wasm.IF);
-    Emitter.op(Wasm.VOID);
+    Emitter.ifUnlikely();
     Lower.leave(op, depth + 1);
     Emitter.op(Wasm.END);
   }
@@ -304,28 +225,5 @@ export class Lower {
             : Wasm.I64_STORE,
       0,
     );
-  }
-
-  /** Through the register file in memory: the core does it as the interpreter would. */
-  private static atomic(op: usize, code: i32): void {
-    Lower.spill(Lower.rs1(op));
-    if (code != Op.LR_W && code != Op.LR_D) Lower.spill(Lower.rs2(op));
-    Emitter.get(Local.HART);
-    Emitter.i32(<i32>op);
-    Emitter.call(Import.ATOMIC);
-    Emitter.op(Wasm.I32_EQZ);
-    Lower.leaveIf(op, 0);
-    const rd = Lower.rd(op);
-    if (rd == HART_SINK) return;
-    Emitter.get(Local.HART);
-    Emitter.memory(Wasm.I64_LOAD, <u32>HART_X + rd);
-    Lower.setX(rd);
-  }
-
-  private static spill(register: u32): void {
-    if (register == 0) return;
-    Emitter.get(Local.HART);
-    Lower.x(register);
-    Emitter.memory(Wasm.I64_STORE, <u32>HART_X + register);
   }
 }

@@ -5,6 +5,7 @@
 //   exports    one region each: names of one character, from "0" on
 
 import { Emitter } from "./emitter";
+import { Hints } from "./hints";
 import { Import } from "./lower";
 import { Wasm } from "./wasm";
 
@@ -19,11 +20,10 @@ const REGION: u64 = I32 | (I32 << 8) | (I64 << 16);
 const FILL: u64 = I32 | (I64 << 8) | (I32 << 16) | (I32 << 24);
 const ALU: u64 = I32 | (I64 << 8) | (I64 << 16) | (I64 << 24);
 const FPU: u64 = I32 | (I64 << 8) | (I64 << 16) | (I64 << 24) | (I32 << 32);
-const ATOMIC: u64 = I32 | (I32 << 8);
 
 export class Module {
-  /** Begins a module of `count` regions; answers what `end` wants. */
-  static begin(at: usize, count: u32): usize {
+  /** Writes a module of `count` regions, whose functions are at [code, codeEnd), to `at`. */
+  static assemble(at: usize, count: u32, code: usize, codeEnd: usize): void {
     Emitter.beginAt(at);
     Emitter.raw32(0x6d73_6100);
     Emitter.raw32(1);
@@ -44,23 +44,33 @@ export class Module {
     }
     Emitter.closeLength(section);
 
+    section = Emitter.openSection(Wasm.SECTION_CUSTOM);
+    Module.hintsName();
+    Hints.append();
+    Emitter.closeLength(section);
+
     section = Emitter.openSection(Wasm.SECTION_CODE);
     Emitter.u32(count);
-    return section;
+    Emitter.append(code, codeEnd);
+    Emitter.closeLength(section);
   }
 
-  static end(section: usize): void {
-    Emitter.closeLength(section);
+  /** metadata.code.branch_hint */
+  private static hintsName(): void {
+    Emitter.u32(25);
+    Emitter.raw64(0x617461646174656d);
+    Emitter.raw64(0x72622e65646f632e);
+    Emitter.raw64(0x6e69685f68636e61);
+    Emitter.byte(0x74);
   }
 
   private static types(): void {
     const section = Emitter.openSection(Wasm.SECTION_TYPE);
-    Emitter.u32(5);
+    Emitter.u32(4);
     Emitter.signature(REGION, Wasm.I32);
     Emitter.signature(FILL, Wasm.I32);
     Emitter.signature(ALU, Wasm.I64);
     Emitter.signature(FPU, Wasm.I64);
-    Emitter.signature(ATOMIC, Wasm.I32);
     Emitter.closeLength(section);
   }
 

@@ -28,6 +28,14 @@ export class Node {
   /** Edges that come from before it in reverse postorder. */
   forwardEdges: i32;
   isLoop: bool;
+  /** Headers of the loops around it, a bit each, the innermost (or NONE), and how many. */
+  loops: u64;
+  loop: i32;
+  depth: i32;
+  /** Registers that its instructions make point anywhere, a bit each (Pointers). */
+  wild: u32;
+  /** Instructions from here to the next loop header or the region's exit, at most. */
+  reach: i32;
   /** It ends in a return. */
   returns: bool;
 }
@@ -80,6 +88,7 @@ export class Region {
     Region.sort();
     Region.dominators();
     Region.edges();
+    Region.measure();
   }
 
   /** The last operation of a block. */
@@ -108,6 +117,9 @@ export class Region {
     node.dominator = NONE;
     node.forwardEdges = 0;
     node.isLoop = false;
+    node.loops = 0;
+    node.loop = NONE;
+    node.depth = 0;
     node.returns = false;
     return index;
   }
@@ -213,6 +225,37 @@ export class Region {
       if (node.next != NONE && !Region.admits(index, node.next)) node.next = NONE;
       if (!node.returns) continue;
       for (let k = 0; k < Region.sites; k++) Region.admits(index, Region.site(k));
+    }
+  }
+
+  private static measure(): void {
+    for (let i = Region.ordered - 1; i >= 0; i--) {
+      const index = Region.at(i);
+      const node = Region.node(index);
+      let behind = 0;
+      for (let k = 1 + Region.sites; k >= 0; k--) {
+        const to = Region.successor(node, k);
+        if (to == NONE) continue;
+        const target = Region.node(to);
+        if (Region.isForward(index, to)) {
+          if (!target.isLoop) behind = max(behind, target.reach);
+        } else if (Region.dominates(to, index)) {
+          Region.loop(to, i);
+        }
+      }
+      node.reach = CodeCache.count(node.block) + behind;
+    }
+  }
+
+  /** Notes a loop: what its header dominates between it and the way back to it, the node at position `last`. */
+  private static loop(header: i32, last: i32): void {
+    for (let i = Region.node(header).order; i <= last; i++) {
+      const node = Region.node(Region.at(i));
+      const bit = (<u64>1) << (<u64>header);
+      if (node.loops & bit || !Region.dominates(header, Region.at(i))) continue;
+      node.loops |= bit;
+      node.depth++;
+      if (node.loop == NONE || Region.node(node.loop).order < Region.node(header).order) node.loop = header;
     }
   }
 

@@ -7,6 +7,7 @@ import { Emitter } from "./emitter";
 import { Float } from "./float";
 import { Local } from "./locals";
 import { Lower } from "./lower";
+import { Pointers } from "./pointers";
 import { NONE, Region } from "./region";
 import { Wasm } from "./wasm";
 
@@ -67,23 +68,24 @@ export class Structure {
   private static body(index: i32): void {
     const node = Region.node(index);
     const count = CodeCache.count(node.block);
-    // The block is paid for before it begins; one that cannot be is left to the interpreter, which cuts it.
+    // Whoever goes on from here pays for all that may come before the next such look. The interpreter does the rest.
+    if (node.isLoop || index == 0) {
+      Emitter.get(Local.LEFT);
+      Emitter.i32(node.reach);
+      Emitter.op(Wasm.I32_LT_S);
+      Emitter.ifUnlikely();
+      Emitter.i32(1);
+      Emitter.set(Local.STAY);
+      Lower.exitAt(node.offset, 1);
+      Emitter.op(Wasm.END);
+    }
     Emitter.get(Local.LEFT);
     Emitter.i32(count);
     Emitter.op(Wasm.I32_SUB);
-    Emitter.tee(Local.LEFT);
-    Emitter.i32(0);
-    Emitter.op(Wasm.I32_LT_S);
-    Emitter.op(Wasm.IF);
-    Emitter.op(Wasm.VOID);
-    Emitter.get(Local.LEFT);
-    Emitter.i32(count);
-    Emitter.op(Wasm.I32_ADD);
     Emitter.set(Local.LEFT);
-    Lower.exitAt(node.offset, 1);
-    Emitter.op(Wasm.END);
 
     Float.checked = false;
+    Pointers.enter(node);
     Lower.remaining = count;
     let op = node.block + BLOCK_HEADER;
     const terminator = Region.terminator(node.block);

@@ -2,10 +2,14 @@
 
 import { CodeCache } from "../hart/code-cache";
 import { Hart } from "../hart/hart";
+import { ramWrote } from "../host";
 import { DIRTY_BITMAP, HART_BASE, MACHINE_BASE, PAGE_SHIFT, RAM_BASE, RAM_OFFSET } from "../layout";
 import { Bitmap } from "./bitmap";
 
 export class Ram {
+  /** 1: the host wants to hear of all that goes through `wrote`. */
+  static watched: u32 = 0;
+
   /** Length of RAM in bytes. */
   @inline static get size(): u32 {
     return load<u32>(MACHINE_BASE);
@@ -33,6 +37,7 @@ export class Ram {
    */
   static wrote(gpa: u64, length: u32): void {
     if (length == 0) return;
+    if (Ram.watched) ramWrote(<u32>(gpa - RAM_BASE), length);
     const hart = changetype<Hart>(HART_BASE);
     const last = gpa + length - 1;
     if (hart.reservationValid && hart.reservation + 7 >= gpa && hart.reservation <= last) hart.reservationValid = 0;

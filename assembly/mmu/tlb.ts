@@ -54,6 +54,9 @@ class TlbContext {
 }
 
 export class Tlb {
+  /** The tag of an empty entry: no address of a page. */
+  static readonly NOWHERE: u64 = u64.MAX_VALUE;
+
   @inline static loadEntry(context: usize, va: u64): usize {
     return context + (<u32>(va >> 8) & 0x3ff0);
   }
@@ -235,6 +238,21 @@ export class Tlb {
     for (let i: u32 = 0, context = Tlb.first(hart); i < TLB_CONTEXTS; i++, context += TLB_CONTEXT_SIZE) {
       memory.fill(context + FETCH_TABLE, EMPTY, TABLES_END - FETCH_TABLE);
     }
+  }
+
+  /** For reports: a virtual page that `codePage` is fetched from, in the current context if it is; NOWHERE if in none. */
+  static fetchedFrom(hart: Hart, codePage: usize): u64 {
+    let found = Tlb.NOWHERE;
+    for (let i: u32 = 0, context = Tlb.first(hart); i < TLB_CONTEXTS; i++, context += TLB_CONTEXT_SIZE) {
+      if (Tlb.header(context).stale) continue;
+      for (let entry = context; entry < context + (TABLES_END - FETCH_TABLE); entry += ENTRY) {
+        const page = load<u64>(entry, FETCH_TABLE);
+        if (Tlb.fetchCodePage(entry) != codePage || page == Tlb.NOWHERE) continue;
+        if (context == hart.fetchContext) return page;
+        found = page;
+      }
+    }
+    return found;
   }
 
   /** Empties all store tables: the next store to each page takes the slow path, which keeps the dirty bitmap. */

@@ -63,8 +63,20 @@ export interface BootOptions {
   name?: string;
   /** What `VKernel.console` is connected to: the guest's ttyS0 or its hvc0. Default "serial". */
   console?: ConsoleKind;
-  /** Whether hot guest code is compiled ("on", the default) or everything interpreted ("off"). The guest cannot tell. */
+  /**
+   * Whether hot guest code is compiled ("on", the default), everything interpreted ("off"), or both done and compared
+   * ("verify": slow, and with three times the memory). The guest cannot tell.
+   */
   jit?: JitMode;
+  /** Emit "jit-stats" before the vkernel ends: what compiled code was worth, and where time went. Costs a little speed. Default false. */
+  jitStats?: boolean;
+  /** A System.map or ELF file with names for guest addresses, for `jitStats` and `perfMap`. */
+  symbols?: string;
+  /**
+   * Name compiled guest code, for the map that V8 writes to /tmp/perf-PID.map when Node runs with --perf-basic-prof.
+   * Default false.
+   */
+  perfMap?: boolean;
   /** Window size that the virtio console reports. */
   consoleSize?: ConsoleSize;
   /** Give the guest a network device: `VKernel.network` is the other end of its cable. Default false. */
@@ -100,9 +112,9 @@ export function resolveOptions(options: BootOptions): MachineConfig {
     });
   }
   const { jit = "on" } = options;
-  if (jit !== "on" && jit !== "off") {
+  if (jit !== "on" && jit !== "off" && jit !== "verify") {
     throw new VkrunError("ERR_VKRUN_BOOT_OPTIONS", `there is no JIT mode "${String(jit)}"`, {
-      hint: 'Use "on" or "off".',
+      hint: 'Use "on", "off" or "verify".',
     });
   }
   const { name = "vkernel" } = options;
@@ -114,6 +126,9 @@ export function resolveOptions(options: BootOptions): MachineConfig {
     drives,
     boot,
     console,
+    jitStats: options.jitStats ?? false,
+    perfMap: options.perfMap ?? false,
+    ...(options.symbols !== undefined && { symbols: resolve(options.symbols) }),
     noReboot: options.noReboot ?? false,
     ...(consoleSize !== undefined && { consoleSize: { columns: consoleSize.columns, rows: consoleSize.rows } }),
     ...(network !== undefined && { network }),

@@ -4,7 +4,7 @@ import { Worker } from "node:worker_threads";
 import { VkrunError } from "../errors.js";
 import { decodeError } from "../machine/error-wire.js";
 import { FrameCredit } from "../machine/frame-credit.js";
-import type { Exit, MachineConfig, Stats } from "../machine/machine-config.js";
+import type { Exit, JitStats, MachineConfig, Stats } from "../machine/machine-config.js";
 import type { FrameCounts, FromWorker, Requests, ToWorker, WorkerStart } from "../machine/protocol.js";
 import { Core } from "../wasm/core.js";
 import { type BootOptions, type LogRecord, type NetworkOptions, resolveOptions } from "./boot-options.js";
@@ -19,6 +19,8 @@ export interface VKernelEvents {
   error: [error: VkrunError];
   /** The guest rebooted for the `count`th time. */
   reset: [count: number];
+  /** Booted with the option `jitStats`: what compiled code was worth. Before "exit", and before each "reset". */
+  "jit-stats": [stats: JitStats];
 }
 
 /** Booted with the option `network`. */
@@ -194,6 +196,9 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
         return;
       case "reset":
         this.emit("reset", message.count);
+        return;
+      case "jitStats":
+        this.emit("jit-stats", message.stats);
         return;
       case "log":
         this.#log?.({ level: message.level, message: message.message, fields: message.fields ?? {} });

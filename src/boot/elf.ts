@@ -121,15 +121,49 @@ export async function readElf(source: ByteSource): Promise<Elf> {
   return { source, entry: header.getBigUint64(24, true), segments };
 }
 
+export interface ElfSymbol {
+  readonly name: string;
+  readonly value: bigint;
+}
+
+const STT_FUNC = 2;
+const STT_NOTYPE = 0;
+
 /** Values of those of `names` that .symtab has. A stripped program has none of them. */
 export async function readElfSymbols(elf: Elf, names: ReadonlySet<string>): Promise<Map<string, bigint>> {
-  const { source } = elf;
   const found = new Map<string, bigint>();
+  const tables = await readSymbolSections(elf);
+  if (tables !== undefined) collectSymbols(tables.symbols, tables.strings, names, found);
+  return found;
+}
+
+/** All that .symtab knows of code: functions, and labels of assembly. */
+export async function readElfSymbolTable(elf: Elf): Promise<ElfSymbol[]> {
+  const found: ElfSymbol[] = [];
+  const tables = await readSymbolSections(elf);
+  if (tables === undefined) return found;
+  const { symbols, strings } = tables;
+  const text = Buffer.from(strings.buffer, strings.byteOffset, strings.byteLength);
+  for (let offset = 0; offset + SYMBOL_SIZE <= symbols.byteLength; offset += SYMBOL_SIZE) {
+    const type = symbols.getUint8(offset + 4) & 15;
+    const start = symbols.getUint32(offset, true);
+    if ((type !== STT_FUNC && type !== STT_NOTYPE) || symbols.getUint16(offset + 6, true) === 0) continue;
+    const end = text.indexOf(0, start);
+    // "$x" and the like mark where code begins (RISC-V ELF psABI, "Mapping Symbol").
+    if (start >= text.length || end <= start || text[start] === DOLLAR) continue;
+    found.push({ name: text.toString("latin1", start, end), value: symbols.getBigUint64(offset + 8, true) });
+  }
+  return found;
+}
+
+const DOLLAR = 0x24;
+
+async function readSymbolSections({ source }: Elf): Promise<{ symbols: DataView; strings: Uint8Array } | undefined> {
   const header = await readView(source, 0, HEADER_SIZE, "header");
   const tableOffset = Number(header.getBigUint64(40, true));
   const entrySize = header.getUint16(58, true);
   const count = header.getUint16(60, true);
-  if (tableOffset === 0 || count === 0) return found;
+  if (tableOffset === 0 || count === 0) return undefined;
   if (entrySize < SECTION_HEADER_SIZE) throw invalid(source.name, `section headers of ${entrySize} bytes`);
   const sections = await readView(source, tableOffset, count * entrySize, "section headers lie");
 
@@ -140,10 +174,9 @@ export async function readElfSymbols(elf: Elf, names: ReadonlySet<string>): Prom
     if (link >= count) throw invalid(source.name, "its symbols have no string table");
     const symbols = await readSection(source, sections, section, "symbol table");
     const strings = await readSection(source, sections, link * entrySize, "string table");
-    collectSymbols(symbols, new Uint8Array(strings.buffer), names, found);
-    break;
+    return { symbols, strings: new Uint8Array(strings.buffer) };
   }
-  return found;
+  return undefined;
 }
 
 async function readSection(source: ByteSource, sections: DataView, section: number, what: string): Promise<DataView> {

@@ -10,6 +10,7 @@ export function formatError(error: unknown): string {
   if (error.hint !== undefined) lines.push(`  ${error.hint}`);
   // A bug's own stack trace is what its report needs.
   if (error.code === "ERR_VKRUN_INTERNAL" && error.cause instanceof Error) lines.push(error.cause.stack ?? "");
+  if (error.code === "ERR_VKRUN_JIT_MISMATCH" && error.cause instanceof Error) lines.push(error.cause.message);
   return `${lines.join("\n")}\n`;
 }
 

@@ -1,8 +1,10 @@
 /** `vkrun disk.img`: boots a guest on this terminal. */
+import { setFlagsFromString } from "node:v8";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { type BootOptions, type ConsoleKind, type DriveOptions, type Exit, type JitMode, VKernel } from "../index.js";
 import { defaultImage } from "./default-image.js";
 import { EXIT_STATUS_HELP, ExitStatus, exitStatus, SIGNAL_BASE } from "./exit-status.js";
+import { jitStatsTable } from "./jit-stats-table.js";
 import { openLog } from "./log-sink.js";
 import { Terminal } from "./terminal.js";
 
@@ -19,6 +21,9 @@ interface RunOptions {
   snapshot?: boolean;
   console: ConsoleKind;
   jit: JitMode;
+  jitStats?: boolean;
+  perfMap?: boolean;
+  symbols?: string;
   reboot: boolean;
   record?: string;
   replay?: string;
@@ -64,10 +69,13 @@ export function runCommand(): Command {
         .default("serial"),
     )
     .addOption(
-      new Option("--jit <mode>", "compile hot guest code, or interpret everything")
-        .choices(["on", "off"])
+      new Option("--jit <mode>", "compile hot guest code, or interpret everything, or do both and compare")
+        .choices(["on", "off", "verify"])
         .default("on"),
     )
+    .option("--jit-stats", "print at the end what compiled code was worth, and where time went")
+    .option("--perf-map", "have V8 write /tmp/perf-PID.map, for `perf report`")
+    .option("--symbols <file>", "names for --jit-stats and --perf-map: a System.map or an ELF file")
     .option("--no-reboot", "end instead of rebooting")
     .option("--record <file>", "record every input, to run exactly the same again")
     .option("--replay <file>", "run a recording")
@@ -83,8 +91,12 @@ export function runCommand(): Command {
 async function run(disk: string | undefined, options: RunOptions): Promise<number> {
   const quiet = options.quiet === true;
   const log = await openLog({ log: options.log, name: options.name ?? "vkrun", quiet });
+  // Before the guest's thread, and V8's part in it, exists.
+  if (options.perfMap) setFlagsFromString("--perf-basic-prof");
   const boot: BootOptions = { ...(await bootOptions(disk, options)), log };
   await using vkernel = await VKernel.boot(boot);
+
+  vkernel.on("jit-stats", (stats) => process.stderr.write(jitStatsTable(stats)));
 
   let status: number | undefined;
   const stop = (because: number): void => {
@@ -124,11 +136,15 @@ async function bootOptions(disk: string | undefined, options: RunOptions): Promi
     snapshot,
     record,
     replay,
+    jitStats,
+    perfMap,
+    symbols,
   } = options;
   const nothingToBoot = [disk, kernel, firmware, elf, drives[0]].every((source) => source === undefined);
   const source = nothingToBoot ? await defaultImage() : { disk, snapshot };
   const { columns, rows } = process.stdout;
-  const given = { ...source, memory, name, kernel, initrd, append, dtb, firmware, elf, record, replay };
+  const observed = { jitStats, perfMap, symbols };
+  const given = { ...source, ...observed, memory, name, kernel, initrd, append, dtb, firmware, elf, record, replay };
   return {
     ...definedOnly(given),
     drives,

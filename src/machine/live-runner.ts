@@ -31,7 +31,11 @@ const BEHIND_TICKS = BigInt(300 * TICKS_PER_SECOND);
 const RATE_MARGIN = 0.9;
 const Q32 = 2 ** 32;
 const MAX_RATE = Q32 - 1;
-/** Node's timers count whole milliseconds; the last bit of a wait is spent in turns of the event loop. */
+/**
+ * Node's timers count whole milliseconds. The last bit of a short wait is spent in turns of the event loop; a longer one
+ * may end a little late, in host time: an idle host is worth more than that.
+ */
+const EXACT_MS = 3;
 const TIMER_RESOLUTION_MS = 0.3;
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 /** A guest clock further than this from what was counted has been written to (10 us). */
@@ -72,11 +76,14 @@ export class LiveRunner extends Runner {
     if (exit !== RunExit.Idle) return this.eventLoopTurn();
     const deadline = this.#nextDeadline();
     this.#idle = { deadline };
+    let exact: boolean | undefined;
     while (this.parts.inputs.isEmpty && !this.isInterrupted) {
       const remainingMs = deadline === undefined ? MAX_TIMEOUT_MS : this.#msUntil(deadline);
       if (remainingMs <= 0) return;
-      if (remainingMs < TIMER_RESOLUTION_MS) await this.eventLoopTurn();
-      else await this.wait(Math.min(Math.max(1, Math.floor(remainingMs)), MAX_TIMEOUT_MS));
+      exact ??= remainingMs < EXACT_MS;
+      if (!exact) await this.wait(Math.min(Math.ceil(remainingMs), MAX_TIMEOUT_MS));
+      else if (remainingMs < TIMER_RESOLUTION_MS) await this.eventLoopTurn();
+      else await this.wait(Math.max(1, Math.floor(remainingMs)));
     }
   }
 

@@ -32,12 +32,21 @@ export interface NetworkConfig {
   readonly mac: Uint8Array;
 }
 
-/** Whether hot guest code is compiled to WebAssembly, or everything interpreted. The guest cannot tell. */
-export type JitMode = "on" | "off";
+/**
+ * Whether hot guest code is compiled to WebAssembly, or everything interpreted, or both at once and compared. The guest
+ * cannot tell.
+ */
+export type JitMode = "on" | "off" | "verify";
 
 export interface MachineConfig {
   readonly name: string;
   readonly jit: JitMode;
+  /** Say at the end what compiled code was worth, and where time went. */
+  readonly jitStats: boolean;
+  /** Give compiled code names that V8 writes to a perf map. */
+  readonly perfMap: boolean;
+  /** A System.map or ELF file that has names for guest addresses. */
+  readonly symbols?: string;
   /** A multiple of 64 KiB. */
   readonly ramBytes: number;
   readonly drives: readonly DriveConfig[];
@@ -75,6 +84,48 @@ export interface Exit {
   readonly instructions: bigint;
   /** SHA-256 of guest RAM at the end, when the run was recorded or replayed. */
   readonly memoryHash?: string;
+}
+
+/** A piece of compiled guest code: what was reached from one address without leaving its page. */
+export interface HotRegion {
+  /** The guest's virtual address; the physical one where no other was known. */
+  readonly address: bigint;
+  readonly symbol?: string;
+  readonly entries: bigint;
+  readonly instructions: bigint;
+  /** Sampled. */
+  readonly ms: number;
+}
+
+/** What compiled code was worth, since the last reset. */
+export interface JitStats {
+  readonly regions: number;
+  /** WebAssembly modules that regions came in, and their bytes. */
+  readonly modules: number;
+  readonly bytes: number;
+  /** Host time until V8 had taken them. */
+  readonly compileMs: number;
+  /** How often all of it was dropped, for want of room. */
+  readonly drops: number;
+  readonly instructions: { readonly compiled: bigint; readonly interpreted: bigint };
+  /** Of the vkernel's thread. The first six are sampled, the last three are measured. */
+  readonly times: {
+    readonly compiledMs: number;
+    readonly interpreterMs: number;
+    /** What either leaves to the rest of the core: translation, traps, system instructions, exact arithmetic. */
+    readonly slowPathsMs: number;
+    /** The core's compiler, and V8's work for it on this thread. */
+    readonly compilerMs: number;
+    readonly devicesMs: number;
+    /** Between slices: the event loop, I/O, garbage collection. */
+    readonly hostMs: number;
+    readonly idleMs: number;
+    /** Running the guest: the first five, about. */
+    readonly runMs: number;
+    readonly wallMs: number;
+  };
+  /** The regions that took the most time, most first. */
+  readonly hottest: readonly HotRegion[];
 }
 
 /** How a vkernel is doing. */

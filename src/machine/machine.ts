@@ -23,11 +23,12 @@ import { type VirtqueueExports, virtqueueCore } from "../devices/virtio/virtqueu
 import { Layout } from "../generated/layout.js";
 import { Irq, MemoryMap } from "../generated/shared/memory-map.js";
 import { Interrupt } from "../generated/shared/privileged.js";
-import { Core, type CoreModule } from "../wasm/core.js";
+import { Core, type CoreHost, type CoreModule } from "../wasm/core.js";
 import { CoreClock } from "./guest-clock.js";
 import { CoreMemory } from "./guest-memory.js";
 import { TICKS_PER_SECOND } from "./host-clock.js";
 import { InputQueue } from "./input-queue.js";
+import { Lockstep } from "./lockstep/lockstep.js";
 import type { ConsoleKind, ConsoleSize, JitMode } from "./machine-config.js";
 import { MmioBus } from "./mmio-bus.js";
 import type { GuestEnd, RunnerParts, TickingDevice } from "./runner.js";
@@ -72,16 +73,33 @@ export class Machine {
     const bus = new MmioBus();
     // The core wants its host before there is a machine; it calls no one before the hart runs.
     let sbiConsole: SbiConsole | undefined;
-    const core = await Core.instantiate(options.module, options.memory, options.ramBytes, {
+    const host: CoreHost = {
       mmioLoad: (gpa, size) => bus.load(gpa, size),
       mmioStore: (gpa, size, value) => bus.store(gpa, size, value),
       consoleWrite: (address, length) => sbiConsole?.write(core.bytes.slice(address, address + length)),
       consoleRead: (address, length) => sbiConsole?.read(core.bytes.subarray(address, address + length)) ?? 0,
-    });
-    core.exports.setJit(options.jit === "on" ? Layout.JIT.HOT : 0);
+    };
+    const core = await Machine.#core(options, host);
     const machine = new Machine(core, bus, options);
     sbiConsole = new SbiConsole(options.serial, machine.inputs);
     return machine;
+  }
+
+  static async #core({ module, memory, ramBytes, jit }: MachineOptions, host: CoreHost): Promise<Core> {
+    if (jit === "verify") {
+      const { core, exports } = await Lockstep.create({
+        module,
+        memory,
+        ramBytes,
+        host,
+        hot: Layout.JIT.HOT,
+        patience: 0,
+      });
+      return core.withExports(exports);
+    }
+    const core = await Core.instantiate(module, memory, ramBytes, host);
+    core.exports.setJit(jit === "on" ? Layout.JIT.HOT : 0, JIT_PATIENCE);
+    return core;
   }
 
   private constructor(core: Core, bus: MmioBus, options: MachineOptions) {
@@ -190,5 +208,10 @@ export class Machine {
 const CONTEXTS = ["M", "S"] as const;
 /** riscv,ndev: sources 1 to 95. */
 const PLIC_SOURCES = 95;
+/**
+ * Slices. Modules cost the host more than what is in them, and V8 looks at each one again 5, 20, 60 and 120 seconds
+ * after it was made.
+ */
+const JIT_PATIENCE = 8;
 const SERIAL_ALIAS = "serial0";
 const A2 = 12;

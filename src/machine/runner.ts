@@ -51,6 +51,8 @@ export abstract class Runner {
   protected readonly parts: RunnerParts;
   /** Host time spent in the guest. */
   busyMs = 0;
+  /** Host time spent waiting for something to do. */
+  idleMs = 0;
   #stopping = false;
   #paused = false;
   #running = false;
@@ -166,10 +168,12 @@ export abstract class Runner {
 
   /** Until `wake`, or at most so many milliseconds. */
   protected wait(timeoutMs?: number): Promise<void> {
+    const startNs = process.hrtime.bigint();
     return new Promise((resolve) => {
       const timer = timeoutMs === undefined ? undefined : setTimeout(() => this.wake(), timeoutMs);
       this.#wake = () => {
         clearTimeout(timer);
+        this.idleMs += elapsedMs(startNs);
         resolve();
       };
     });

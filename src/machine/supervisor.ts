@@ -11,10 +11,11 @@ import { Core, type CoreModule } from "../wasm/core.js";
 import { ConsolePort } from "./console-port.js";
 import { openDrives } from "./drives.js";
 import { InputRecorder, InputReplay, type ResetEntry } from "./input-log.js";
+import { JitObserver } from "./jit-observer.js";
 import { LineLog } from "./line-log.js";
 import { LiveRunner } from "./live-runner.js";
 import { Machine } from "./machine.js";
-import type { ConsoleSize, Exit, MachineConfig, Stats } from "./machine-config.js";
+import type { ConsoleSize, Exit, JitStats, MachineConfig, Stats } from "./machine-config.js";
 import type { EmbedderPort } from "./network-port.js";
 import { conclude } from "./outcome.js";
 import { PanicWatch } from "./panic-watch.js";
@@ -23,6 +24,7 @@ import { clearMemory, hashRam, residentBytes } from "./ram-contents.js";
 import { ReplayInputs } from "./replay-inputs.js";
 import { ReplayRunner, replayMismatch } from "./replay-runner.js";
 import type { GuestEnd, Runner, RunnerParts } from "./runner.js";
+import { Symbols } from "./symbols.js";
 import { Tohost } from "./tohost.js";
 
 export interface SupervisorEvents {
@@ -30,6 +32,7 @@ export interface SupervisorEvents {
   console(bytes: Uint8Array): void;
   consumed(bytes: number): void;
   reset(count: number): void;
+  jitStats(stats: JitStats): void;
   log(level: LogLevel, message: string, fields?: Record<string, unknown>): void;
 }
 
@@ -46,6 +49,7 @@ interface Running {
   readonly machine: Machine;
   readonly runner: Runner;
   readonly panic: PanicWatch;
+  readonly observer: JitObserver | undefined;
 }
 
 /** Linux takes 32 bytes from /chosen/rng-seed and starts with a seeded random number generator. */
@@ -64,6 +68,7 @@ export class Supervisor {
   #paused = false;
   #resets = 0;
   #consoleSize: ConsoleSize | undefined;
+  #symbols: Symbols | undefined;
 
   constructor(config: MachineConfig, module: CoreModule, events: SupervisorEvents, network?: EmbedderPort) {
     this.#config = config;
@@ -143,6 +148,7 @@ export class Supervisor {
   async run(): Promise<Exit> {
     const { record, replay: recording, ramBytes } = this.#config;
     this.#warnWithoutAddon();
+    if (this.#config.symbols !== undefined) this.#symbols = await Symbols.read(this.#config.symbols);
     const drives = await openDrives(this.#config.drives);
     try {
       using recorder = record === undefined ? undefined : new InputRecorder(record, ramBytes);
@@ -158,8 +164,13 @@ export class Supervisor {
   async #runMachines(durable: Durable): Promise<Exit> {
     for (;;) {
       const running = await this.#boot(durable);
-      const { machine, runner, panic } = running;
+      const { machine, runner, panic, observer } = running;
       const outcome = await runner.run();
+      const { core, hart } = machine;
+      const instructions = core.exports.icount(hart);
+      const jitStats = observer?.stats(instructions, runner.busyMs, runner.idleMs);
+      if (jitStats !== undefined) this.#events.jitStats(jitStats);
+      observer?.[Symbol.dispose]();
       this.#port.flush();
       await machine.retire();
       const { reason, code, byGuest } = conclude(outcome, panic.panicked);
@@ -171,8 +182,6 @@ export class Supervisor {
         clearMemory(new Uint8Array(durable.memory.buffer));
         continue;
       }
-      const { core, hart } = machine;
-      const instructions = core.exports.icount(hart);
       durable.recorder?.end(instructions, byGuest);
       const compared = durable.recorder !== undefined || durable.replay !== undefined;
       return { reason, code, instructions, ...(compared && { memoryHash: hashRam(core.ram) }) };
@@ -198,6 +207,7 @@ export class Supervisor {
       bareMetal,
       onInput: () => this.#running?.runner.notify(),
     });
+    const observer = this.#observe(machine.core);
     const plan = await planBoot(
       { ...boot, rngSeed: seed, ...(kind === "virtio" && { console: "hvc0" }) },
       machine.describe(),
@@ -217,12 +227,18 @@ export class Supervisor {
     };
     const parts = { ...machine.runnerParts(), afterSlice, congestion: () => this.#port.stall() };
     const runner = this.#runner(machine, parts, durable);
-    this.#running = { machine, runner, panic };
+    this.#running = { machine, runner, panic, observer };
     if (this.#paused) runner.pause();
     if (this.#stopping) runner.stop();
     this.#port.deliver();
     if (this.#resets === 0) this.#events.started();
     return this.#running;
+  }
+
+  #observe(core: Core): JitObserver | undefined {
+    const { jitStats, perfMap } = this.#config;
+    if (!jitStats && !perfMap) return undefined;
+    return new JitObserver(core, { stats: jitStats, symbols: this.#symbols });
   }
 
   #runner(machine: Machine, parts: RunnerParts, { recorder, replay }: Durable): Runner {

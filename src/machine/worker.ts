@@ -26,6 +26,7 @@ const events: SupervisorEvents = {
   console: (bytes) => post({ type: "console", bytes }, [bytes.buffer as ArrayBuffer]),
   consumed: (bytes) => post({ type: "consumed", bytes }),
   reset: (count) => post({ type: "reset", count }),
+  jitStats: (stats) => post({ type: "jitStats", stats }),
   log: (level, message, fields) => post({ type: "log", level, message, ...(fields && { fields }) }),
 };
 const supervisor = new Supervisor(config, module, events, network);

@@ -6,6 +6,8 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { VkrunError } from "../errors.js";
 import { Layout } from "../generated/layout.js";
+import { enableBranchHints } from "./branch-hints.js";
+import { hasFusedMultiplyAdd } from "./fused-multiply-add.js";
 import { Regions } from "./regions.js";
 
 /** What the core asks of its host, in the middle of a guest instruction. See assembly/host.ts. */
@@ -16,6 +18,8 @@ export interface CoreHost {
   consoleWrite(address: number, length: number): void;
   /** Fills at most `length` bytes at `address`; answers how many. */
   consoleRead(address: number, length: number): number;
+  /** Something else than a store of a hart wrote [offset, offset + length) of RAM. Only after `watchRam(1)`. */
+  ramWrote?(offset: number, length: number): void;
 }
 
 /** What the core offers. 64-bit integers are BigInt, as wasm has it. See assembly/index.ts. */
@@ -31,12 +35,27 @@ export interface CoreExports extends WebAssembly.Exports {
   nextTimer(hart: number): bigint;
   setInterrupt(hart: number, cause: number, level: number): void;
   ramWritten(gpa: bigint, length: number): void;
-  /** Compile blocks that are entered so many times; 0: interpret everything. */
-  setJit(hot: number): void;
+  /** Compile blocks that are entered so many times, up to `patience` slices later; 0: interpret everything. */
+  setJit(hot: number, patience?: number): void;
+  clearDirty(): void;
+  hartRestored(hart: number): void;
+  watchRam(watched: number): void;
+  describeBlock(hart: number): number;
+  describeRegion(): number;
+  describeRegionBlock(index: number): number;
+  describeCompiled(block: number): number;
+  describeLength(block: number): number;
+  describeOp(block: number, index: number): number;
+  describeOffset(block: number, index: number): number;
+  describeNext(block: number, index: number): number;
+  describePage(): number;
+  describeQueued(index: number): number;
+  describeAddress(hart: number): bigint;
+  /** Whether compiled code may use relaxed SIMD's multiply-add, because it rounds once. */
+  setFused(fused: number): void;
   jitFill(hart: number, va: bigint, size: number, access: number): number;
   jitAlu(code: number, rs1: bigint, rs2: bigint, imm: bigint): bigint;
   jitFpu(code: number, a: bigint, b: bigint, c: bigint, rm: number): bigint;
-  jitAtomic(hart: number, op: number): number;
 }
 
 const PAGE_BYTES = 0x1_0000;
@@ -50,20 +69,29 @@ export type CoreModule = WebAssembly.Module;
 
 export class Core {
   readonly exports: CoreExports;
-  /** All of linear memory. */
+  /** All of linear memory, in three views. */
   readonly bytes: Uint8Array;
+  readonly words: Int32Array;
+  readonly view: DataView;
   /** Guest RAM: its first byte is gpa 0x8000_0000. */
   readonly ram: Uint8Array;
 
   private constructor(
     readonly memory: WebAssembly.Memory,
     readonly ramBytes: number,
-    instance: WebAssembly.Instance,
+    exports: CoreExports,
     readonly regions: Regions,
   ) {
-    this.exports = instance.exports as CoreExports;
+    this.exports = exports;
     this.bytes = new Uint8Array(memory.buffer);
+    this.words = new Int32Array(memory.buffer);
+    this.view = new DataView(memory.buffer);
     this.ram = this.bytes.subarray(Layout.RAM.OFFSET, Layout.RAM.OFFSET + ramBytes);
+  }
+
+  /** The same core, as it is to be used by those who go through `exports`. */
+  withExports(exports: CoreExports): Core {
+    return new Core(this.memory, this.ramBytes, exports, this.regions);
   }
 
   /** Compiles the module, once a process: the result can be posted to workers, which then share its machine code. */
@@ -114,6 +142,7 @@ export class Core {
     ramBytes: number,
     host: CoreHost,
   ): Promise<Core> {
+    enableBranchHints();
     const regions = new Regions(memory);
     const imports = {
       env: {
@@ -122,14 +151,17 @@ export class Core {
         mmioStore: host.mmioStore,
         consoleWrite: host.consoleWrite,
         consoleRead: host.consoleRead,
+        ramWrote: host.ramWrote ?? (() => undefined),
         table: regions.table,
         jitInstall: (address: number, length: number, count: number) => regions.install(address, length, count),
         jitForget: () => regions.forget(),
       },
     };
-    const core = new Core(memory, ramBytes, await WebAssembly.instantiate(module, imports), regions);
+    const instance = await WebAssembly.instantiate(module, imports);
+    const core = new Core(memory, ramBytes, instance.exports as CoreExports, regions);
     regions.connect(core.exports);
     core.exports.init(ramBytes);
+    core.exports.setFused(hasFusedMultiplyAdd() ? 1 : 0);
     return core;
   }
 }

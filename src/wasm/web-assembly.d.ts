@@ -12,6 +12,7 @@ declare namespace WebAssembly {
   class Memory {
     constructor(descriptor: MemoryDescriptor);
     readonly buffer: ArrayBufferLike;
+    grow(delta: number): number;
   }
 
   interface TableDescriptor {

@@ -29,6 +29,8 @@ async function compile(code: Uint8Array): Promise<Uint8Array> {
     modules.push(core.bytes.slice(address, address + length));
     return install(address, length, count);
   };
+  // The same on every host.
+  exports.setFused(0);
   machine.write(CODE, code);
   const first = code.findIndex((byte) => byte !== 0) & ~3;
   // A block that was never decoded would be no part of the region.

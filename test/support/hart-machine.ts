@@ -57,7 +57,12 @@ export class HartMachine {
       consoleRead: () => 0,
       ...host,
     });
-    const machine = new HartMachine(core, ramBytes);
+    return HartMachine.over(core);
+  }
+
+  /** A core that somebody else made. */
+  static over(core: Core): HartMachine {
+    const machine = new HartMachine(core, core.ramBytes);
     machine.reset(RAM_BASE, Privilege.M);
     return machine;
   }

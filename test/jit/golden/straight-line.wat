@@ -1,102 +1,137 @@
-(func (;4;) (type 0) (param i32 i32 i64) (result i32)
-  (local i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+(func (;3;) (type 0) (param i32 i32 i64) (result i32)
+  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 i64 i64 i64 i64 i64 i64)
   (local.set 3
     (i32.load offset=388 align=1
       (local.get 0)))
-  (local.set 11
+  (local.set 23
     (i64.load offset=528 align=1
       (local.get 0)))
-  (local.set 9
+  (local.set 21
     (i64.load offset=536 align=1
       (local.get 0)))
-  (local.set 10
+  (local.set 22
     (i64.load offset=544 align=1
       (local.get 0)))
-  (local.set 12
+  (local.set 24
     (i64.load offset=552 align=1
       (local.get 0)))
-  (local.set 13
+  (local.set 25
     (i64.load offset=560 align=1
       (local.get 0)))
-  (local.set 14
+  (local.set 26
     (i64.load offset=568 align=1
       (local.get 0)))
-  (local.set 15
+  (local.set 27
     (i64.load offset=576 align=1
       (local.get 0)))
   (block  ;; label = @1
     (if  ;; label = @2
       (i32.lt_s
-        (local.tee 1
-          (i32.sub
-            (local.get 1)
-            (i32.const 7)))
-        (i32.const 0))
+        (local.get 1)
+        (i32.const 7))
       (then
-        (local.set 1
-          (i32.add
-            (local.get 1)
-            (i32.const 7)))
-        (local.set 8
+        (local.set 5
+          (i32.const 1))
+        (local.set 13
           (i64.add
             (local.get 2)
             (i64.const 0)))
         (br 1 (;@1;))))
-    (local.set 11
+    (local.set 1
+      (i32.sub
+        (local.get 1)
+        (i32.const 7)))
+    (local.set 23
       (i64.add
-        (local.get 9)
-        (local.get 10)))
-    (local.set 12
+        (local.get 21)
+        (local.get 22)))
+    (local.set 24
       (i64.shl
-        (local.get 11)
+        (local.get 23)
         (i64.const 5)))
-    (local.set 12
-      (i64.extend_i32_s
-        (i32.add
-          (i32.wrap_i64
-            (local.get 12))
-          (i32.const -7))))
-    (local.set 13
+    (local.set 24
+      (i64.extend32_s
+        (i64.add
+          (local.get 24)
+          (i64.const -7))))
+    (local.set 25
       (i64.const 305418240))
-    (local.set 14
+    (local.set 26
       (i64.add
         (local.get 2)
         (i64.const 16)))
-    (local.set 15
-      (call 1
-        (i32.const 53)
-        (local.get 11)
-        (local.get 12)
-        (i64.const 0)))
+    (local.set 27
+      (i64.add
+        (i64.add
+          (i64.mul
+            (i64.shr_u
+              (local.get 23)
+              (i64.const 32))
+            (i64.shr_u
+              (local.get 24)
+              (i64.const 32)))
+          (i64.shr_u
+            (local.tee 12
+              (i64.add
+                (i64.mul
+                  (i64.shr_u
+                    (local.get 23)
+                    (i64.const 32))
+                  (i64.extend_i32_u
+                    (i32.wrap_i64
+                      (local.get 24))))
+                (i64.shr_u
+                  (i64.mul
+                    (i64.extend_i32_u
+                      (i32.wrap_i64
+                        (local.get 23)))
+                    (i64.extend_i32_u
+                      (i32.wrap_i64
+                        (local.get 24))))
+                  (i64.const 32))))
+            (i64.const 32)))
+        (i64.shr_u
+          (i64.add
+            (i64.mul
+              (i64.extend_i32_u
+                (i32.wrap_i64
+                  (local.get 23)))
+              (i64.shr_u
+                (local.get 24)
+                (i64.const 32)))
+            (i64.extend_i32_u
+              (i32.wrap_i64
+                (local.get 12))))
+          (i64.const 32))))
     (local.set 1
       (i32.add
         (local.get 1)
         (i32.const 1)))
     (local.set 5
       (i32.const 1))
-    (local.set 8
+    (local.set 13
       (i64.add
         (local.get 2)
         (i64.const 24)))
     (br 0 (;@1;)))
   (i64.store offset=528 align=1
     (local.get 0)
-    (local.get 11))
+    (local.get 23))
   (i64.store offset=552 align=1
     (local.get 0)
-    (local.get 12))
+    (local.get 24))
   (i64.store offset=560 align=1
     (local.get 0)
-    (local.get 13))
+    (local.get 25))
   (i64.store offset=568 align=1
     (local.get 0)
-    (local.get 14))
+    (local.get 26))
   (i64.store offset=576 align=1
     (local.get 0)
-    (local.get 15))
+    (local.get 27))
   (i64.store align=1
     (local.get 0)
-    (local.get 8))
+    (local.get 13))
   (i32.store offset=376 align=1
     (local.get 0)
     (local.get 5))

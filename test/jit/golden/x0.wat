@@ -1,37 +1,38 @@
-(func (;4;) (type 0) (param i32 i32 i64) (result i32)
-  (local i32 i32 i32 i32 i64 i64 i64 i64)
+(func (;3;) (type 0) (param i32 i32 i64) (result i32)
+  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 i64)
   (local.set 3
     (i32.load offset=388 align=1
       (local.get 0)))
-  (local.set 10
+  (local.set 22
     (i64.load offset=528 align=1
       (local.get 0)))
-  (local.set 9
+  (local.set 21
     (i64.load offset=536 align=1
       (local.get 0)))
   (block  ;; label = @1
     (loop  ;; label = @2
       (if  ;; label = @3
         (i32.lt_s
-          (local.tee 1
-            (i32.sub
-              (local.get 1)
-              (i32.const 5)))
-          (i32.const 0))
+          (local.get 1)
+          (i32.const 6))
         (then
-          (local.set 1
-            (i32.add
-              (local.get 1)
-              (i32.const 5)))
-          (local.set 8
+          (local.set 5
+            (i32.const 1))
+          (local.set 13
             (i64.add
               (local.get 2)
               (i64.const 0)))
           (br 2 (;@1;))))
-      (local.set 10
+      (local.set 1
+        (i32.sub
+          (local.get 1)
+          (i32.const 5)))
+      (local.set 22
         (i64.add
           (i64.const 0)
-          (local.get 9)))
+          (local.get 21)))
+      (local.set 12
+        (local.get 22))
       (if  ;; label = @3
         (i64.ne
           (i64.load align=1
@@ -40,14 +41,13 @@
                 (i32.and
                   (i32.wrap_i64
                     (i64.shr_u
-                      (local.tee 7
-                        (local.get 10))
+                      (local.get 12)
                       (i64.const 8)))
                   (i32.const 16368))
                 (local.get 3))))
           (i64.and
             (i64.add
-              (local.get 7)
+              (local.get 12)
               (i64.const 3))
             (i64.const -4096)))
         (then
@@ -55,7 +55,7 @@
             (i32.eqz
               (call 0
                 (local.get 0)
-                (local.get 7)
+                (local.get 12)
                 (i32.const 4)
                 (i32.const 0)))
             (then
@@ -65,7 +65,7 @@
                   (i32.const 3)))
               (local.set 5
                 (i32.const 1))
-              (local.set 8
+              (local.set 13
                 (i64.add
                   (local.get 2)
                   (i64.const 8)))
@@ -74,9 +74,11 @@
         (i64.load32_s align=1
           (i32.add
             (i32.wrap_i64
-              (local.get 7))
+              (local.get 12))
             (i32.load offset=8 align=1
               (local.get 4)))))
+      (local.set 12
+        (local.get 22))
       (if  ;; label = @3
         (i64.ne
           (i64.load offset=16384 align=1
@@ -85,14 +87,13 @@
                 (i32.and
                   (i32.wrap_i64
                     (i64.shr_u
-                      (local.tee 7
-                        (local.get 10))
+                      (local.get 12)
                       (i64.const 8)))
                   (i32.const 16368))
                 (local.get 3))))
           (i64.and
             (i64.add
-              (local.get 7)
+              (local.get 12)
               (i64.const 7))
             (i64.const -4096)))
         (then
@@ -100,7 +101,7 @@
             (i32.eqz
               (call 0
                 (local.get 0)
-                (local.get 7)
+                (local.get 12)
                 (i32.const 8)
                 (i32.const 1)))
             (then
@@ -110,7 +111,7 @@
                   (i32.const 2)))
               (local.set 5
                 (i32.const 1))
-              (local.set 8
+              (local.set 13
                 (i64.add
                   (local.get 2)
                   (i64.const 12)))
@@ -118,51 +119,38 @@
       (i64.store align=1
         (i32.add
           (i32.wrap_i64
-            (local.get 7))
+            (local.get 12))
           (i32.load offset=16392 align=1
             (local.get 4)))
         (i64.const 0))
       (if  ;; label = @3
         (i64.ne
-          (local.get 10)
+          (local.get 22)
           (i64.const 0))
         (then
           (br 1 (;@2;)))
         (else
-          (if  ;; label = @4
-            (i32.lt_s
-              (local.tee 1
-                (i32.sub
-                  (local.get 1)
-                  (i32.const 1)))
-              (i32.const 0))
-            (then
-              (local.set 1
-                (i32.add
-                  (local.get 1)
-                  (i32.const 1)))
-              (local.set 8
-                (i64.add
-                  (local.get 2)
-                  (i64.const 20)))
-              (br 3 (;@1;))))
+          (local.set 1
+            (i32.sub
+              (local.get 1)
+              (i32.const 1)))
           (local.set 1
             (i32.add
               (local.get 1)
               (i32.const 1)))
           (local.set 5
             (i32.const 1))
-          (local.set 8
+          (local.set 13
             (i64.add
               (local.get 2)
               (i64.const 20)))
           (br 2 (;@1;))))))
   (i64.store offset=528 align=1
     (local.get 0)
-    (local.get 10))
+    (local.get 22))
   (i64.store align=1
     (local.get 0)
-    (local.get 8))
+    (local.get 13))
   (i32.store offset=376 align=1
     (local.get 0)
     (local.get 5))

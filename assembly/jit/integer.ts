@@ -1,0 +1,130 @@
+// Integer computation as wasm.
+
+import { CodeCache } from "../hart/code-cache";
+import { Op } from "../isa/generated/op";
+import { BitManipulation } from "./bit-manipulation";
+import { Emitter } from "./emitter";
+import { Local } from "./locals";
+import { Lower } from "./lower";
+import { Multiply } from "./multiply";
+import { Wasm } from "./wasm";
+
+export class Integer {
+  /** Leaves the result on the stack. May overwrite Local.VA. */
+  static compute(op: usize, code: i32): void {
+    switch (code) {
+      case Op.ADDI:
+        if (Lower.rs1(op) == 0) return Emitter.i64(Lower.imm(op));
+        if (Lower.imm(op) == 0) return Lower.x(Lower.rs1(op));
+        return Integer.immediate(op, Wasm.I64_ADD);
+      case Op.ADD:
+        return Integer.binary(op, Wasm.I64_ADD);
+      case Op.SUB:
+        return Integer.binary(op, Wasm.I64_SUB);
+      case Op.LUI:
+        return Emitter.i64(Lower.imm(op));
+      case Op.AUIPC:
+        Emitter.get(Local.PAGE);
+        Emitter.i64(<i64>CodeCache.offsetOf(op) + Lower.imm(op));
+        return Emitter.op(Wasm.I64_ADD);
+      case Op.SLTI:
+        Integer.immediate(op, Wasm.I64_LT_S);
+        return Emitter.op(Wasm.I64_EXTEND_I32_U);
+      case Op.SLTIU:
+        Integer.immediate(op, Wasm.I64_LT_U);
+        return Emitter.op(Wasm.I64_EXTEND_I32_U);
+      case Op.XORI:
+        return Integer.immediate(op, Wasm.I64_XOR);
+      case Op.ORI:
+        return Integer.immediate(op, Wasm.I64_OR);
+      case Op.ANDI:
+        return Integer.immediate(op, Wasm.I64_AND);
+      case Op.SLT:
+        Integer.binary(op, Wasm.I64_LT_S);
+        return Emitter.op(Wasm.I64_EXTEND_I32_U);
+      case Op.SLTU:
+        Integer.binary(op, Wasm.I64_LT_U);
+        return Emitter.op(Wasm.I64_EXTEND_I32_U);
+      case Op.XOR:
+        return Integer.binary(op, Wasm.I64_XOR);
+      case Op.OR:
+        return Integer.binary(op, Wasm.I64_OR);
+      case Op.AND:
+        return Integer.binary(op, Wasm.I64_AND);
+      case Op.SLLI:
+        return Integer.immediate(op, Wasm.I64_SHL);
+      case Op.SRLI:
+        return Integer.immediate(op, Wasm.I64_SHR_U);
+      case Op.SRAI:
+        return Integer.immediate(op, Wasm.I64_SHR_S);
+      case Op.SLL:
+        return Integer.binary(op, Wasm.I64_SHL);
+      case Op.SRL:
+        return Integer.binary(op, Wasm.I64_SHR_U);
+      case Op.SRA:
+        return Integer.binary(op, Wasm.I64_SHR_S);
+      case Op.ADDIW:
+        if (Lower.imm(op)) Integer.immediate(op, Wasm.I64_ADD);
+        else Lower.x(Lower.rs1(op));
+        return Emitter.op(Wasm.I64_EXTEND32_S);
+      case Op.ADDW:
+        return Integer.binaryWord(op, Wasm.I64_ADD);
+      case Op.SUBW:
+        return Integer.binaryWord(op, Wasm.I64_SUB);
+      case Op.SLLIW:
+        Integer.immediate(op, Wasm.I64_SHL);
+        return Emitter.op(Wasm.I64_EXTEND32_S);
+      case Op.SRLIW:
+        Lower.x(Lower.rs1(op));
+        Emitter.op(Wasm.I32_WRAP_I64);
+        Emitter.i32(<i32>Lower.imm(op));
+        Emitter.op(Wasm.I32_SHR_U);
+        // A bit that was shifted in is no sign; machines clear the upper half for nothing.
+        return Emitter.op(Lower.imm(op) ? Wasm.I64_EXTEND_I32_U : Wasm.I64_EXTEND_I32_S);
+      case Op.SRAIW:
+        Lower.x(Lower.rs1(op));
+        Emitter.op(Wasm.I64_EXTEND32_S);
+        Emitter.i64(Lower.imm(op));
+        return Emitter.op(Wasm.I64_SHR_S);
+      case Op.SLLW:
+        return Integer.shiftWord(op, Wasm.I32_SHL);
+      case Op.SRLW:
+        return Integer.shiftWord(op, Wasm.I32_SHR_U);
+      case Op.SRAW:
+        return Integer.shiftWord(op, Wasm.I32_SHR_S);
+      case Op.MUL:
+        return Integer.binary(op, Wasm.I64_MUL);
+      case Op.MULW:
+        return Integer.binaryWord(op, Wasm.I64_MUL);
+    }
+    if (code < Op.ADD_UW) Multiply.compute(op, code);
+    else BitManipulation.compute(op, code);
+  }
+
+  private static binary(op: usize, code: Wasm): void {
+    Lower.x(Lower.rs1(op));
+    Lower.x(Lower.rs2(op));
+    Emitter.op(code);
+  }
+
+  private static immediate(op: usize, code: Wasm): void {
+    Lower.x(Lower.rs1(op));
+    Emitter.i64(Lower.imm(op));
+    Emitter.op(code);
+  }
+
+  /** Of the low halves, whose result depends on nothing else: in 64 bits, narrowed once. */
+  private static binaryWord(op: usize, code: Wasm): void {
+    Integer.binary(op, code);
+    Emitter.op(Wasm.I64_EXTEND32_S);
+  }
+
+  private static shiftWord(op: usize, code: Wasm): void {
+    Lower.x(Lower.rs1(op));
+    Emitter.op(Wasm.I32_WRAP_I64);
+    Lower.x(Lower.rs2(op));
+    Emitter.op(Wasm.I32_WRAP_I64);
+    Emitter.op(code);
+    Emitter.op(Wasm.I64_EXTEND_I32_S);
+  }
+}

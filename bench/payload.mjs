@@ -1,0 +1,30 @@
+// @ts-check
+// Files for a guest, as a drive that is a tar archive: `tar -xf /dev/vdX` takes them out, without a file system.
+import { execFileSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+
+const OUTPUT = "build/bench";
+const SOURCES = "bench/guest";
+
+/** Compiles `bench/guest/NAME.c` as a static program and answers its path. @param {string} name */
+export function compileProgram(name) {
+  mkdirSync(OUTPUT, { recursive: true });
+  const program = `${OUTPUT}/${name}`;
+  const flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-static"];
+  execFileSync("riscv64-linux-gnu-gcc", [...flags, `${SOURCES}/${name}.c`, "-o", program], { stdio: "inherit" });
+  return program;
+}
+
+/**
+ * Answers the path of a drive with these files, all in one folder, and `session.sh`.
+ * @param {string} name
+ * @param {string[]} files
+ */
+export function writePayload(name, files) {
+  mkdirSync(OUTPUT, { recursive: true });
+  const drive = `${OUTPUT}/${name}.tar`;
+  // tar(1) pads an archive to 10 KiB: a whole number of sectors.
+  const flags = ["--create", "--file", drive, "--transform", "s,.*/,,", "--owner=0", "--group=0"];
+  execFileSync("tar", [...flags, `${SOURCES}/session.sh`, ...files], { stdio: "inherit" });
+  return drive;
+}

@@ -1,0 +1,185 @@
+(func (;3;) (type 0) (param i32 i32 i64) (result i32)
+  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+  (local.set 3
+    (i32.load offset=388 align=1
+      (local.get 0)))
+  (local.set 29
+    (i64.load offset=488 align=1
+      (local.get 0)))
+  (local.set 30
+    (i64.load offset=496 align=1
+      (local.get 0)))
+  (local.set 31
+    (i64.load offset=504 align=1
+      (local.get 0)))
+  (local.set 23
+    (i64.load offset=528 align=1
+      (local.get 0)))
+  (local.set 21
+    (i64.load offset=536 align=1
+      (local.get 0)))
+  (local.set 22
+    (i64.load offset=544 align=1
+      (local.get 0)))
+  (local.set 24
+    (i64.load offset=552 align=1
+      (local.get 0)))
+  (local.set 25
+    (i64.load offset=560 align=1
+      (local.get 0)))
+  (local.set 26
+    (i64.load offset=568 align=1
+      (local.get 0)))
+  (local.set 27
+    (i64.load offset=576 align=1
+      (local.get 0)))
+  (local.set 28
+    (i64.load offset=584 align=1
+      (local.get 0)))
+  (block  ;; label = @1
+    (if  ;; label = @2
+      (i32.lt_s
+        (local.get 1)
+        (i32.const 10))
+      (then
+        (local.set 5
+          (i32.const 1))
+        (local.set 13
+          (i64.add
+            (local.get 2)
+            (i64.const 0)))
+        (br 1 (;@1;))))
+    (local.set 1
+      (i32.sub
+        (local.get 1)
+        (i32.const 10)))
+    (local.set 23
+      (i64.add
+        (i64.shl
+          (local.get 21)
+          (i64.const 2))
+        (local.get 22)))
+    (local.set 24
+      (i64.extend_i32_u
+        (i32.wrap_i64
+          (local.get 21))))
+    (local.set 25
+      (select
+        (local.get 21)
+        (local.get 22)
+        (i64.gt_s
+          (local.get 21)
+          (local.get 22))))
+    (local.set 12
+      (local.get 21))
+    (local.set 12
+      (i64.or
+        (i64.shl
+          (i64.and
+            (local.get 12)
+            (i64.const 71777214294589695))
+          (i64.const 8))
+        (i64.and
+          (i64.shr_u
+            (local.get 12)
+            (i64.const 8))
+          (i64.const 71777214294589695))))
+    (local.set 26
+      (i64.rotl
+        (i64.or
+          (i64.shl
+            (i64.and
+              (local.get 12)
+              (i64.const 281470681808895))
+            (i64.const 16))
+          (i64.and
+            (i64.shr_u
+              (local.get 12)
+              (i64.const 16))
+            (i64.const 281470681808895)))
+        (i64.const 32)))
+    (local.set 27
+      (i64.mul
+        (i64.shr_u
+          (i64.and
+            (i64.or
+              (i64.add
+                (i64.and
+                  (local.get 21)
+                  (i64.const 9187201950435737471))
+                (i64.const 9187201950435737471))
+              (local.get 21))
+            (i64.const -9187201950435737472))
+          (i64.const 7))
+        (i64.const 255)))
+    (local.set 28
+      (i64.and
+        (local.get 21)
+        (i64.xor
+          (i64.shl
+            (i64.const 1)
+            (local.get 22))
+          (i64.const -1))))
+    (local.set 29
+      (select
+        (i64.const 0)
+        (local.get 21)
+        (i64.ne
+          (local.get 22)
+          (i64.const 0))))
+    (local.set 30
+      (i64.extend_i32_u
+        (i32.shr_u
+          (i32.wrap_i64
+            (local.get 21))
+          (i32.const 3))))
+    (local.set 31
+      (i64.extend32_s
+        (i64.sub
+          (local.get 21)
+          (local.get 22))))
+    (local.set 1
+      (i32.add
+        (local.get 1)
+        (i32.const 1)))
+    (local.set 5
+      (i32.const 1))
+    (local.set 13
+      (i64.add
+        (local.get 2)
+        (i64.const 36)))
+    (br 0 (;@1;)))
+  (i64.store offset=488 align=1
+    (local.get 0)
+    (local.get 29))
+  (i64.store offset=496 align=1
+    (local.get 0)
+    (local.get 30))
+  (i64.store offset=504 align=1
+    (local.get 0)
+    (local.get 31))
+  (i64.store offset=528 align=1
+    (local.get 0)
+    (local.get 23))
+  (i64.store offset=552 align=1
+    (local.get 0)
+    (local.get 24))
+  (i64.store offset=560 align=1
+    (local.get 0)
+    (local.get 25))
+  (i64.store offset=568 align=1
+    (local.get 0)
+    (local.get 26))
+  (i64.store offset=576 align=1
+    (local.get 0)
+    (local.get 27))
+  (i64.store offset=584 align=1
+    (local.get 0)
+    (local.get 28))
+  (i64.store align=1
+    (local.get 0)
+    (local.get 13))
+  (i32.store offset=376 align=1
+    (local.get 0)
+    (local.get 5))
+  (local.get 1))
