@@ -7,6 +7,7 @@ import { Hart, Harts } from "./hart/hart";
 import { Slice } from "./hart/slice";
 import { Float } from "./jit/float";
 import { Jit } from "./jit/jit";
+import { Region } from "./jit/region";
 import { DIRTY_BITMAP, MAX_HARTS, PAGE_SHIFT } from "./layout";
 import { Ram } from "./mmu/ram";
 import { Tlb } from "./mmu/tlb";
@@ -45,16 +46,22 @@ export function run(hart: Hart, instructions: u32): RunExit {
 
 /**
  * Compiles blocks that are entered `hot` times (JIT_HOT is a good choice); 0 interprets everything. For code decoded from now on.
- * Hot blocks wait up to `patience` slices for others to share a module with.
+ * Hot blocks wait for others to share a module with, until the slice that ends `patience` instructions later.
  */
 export function setJit(hot: u32, patience: u32): void {
   Jit.hot = hot;
+  Region.warm = hot >> 6;
   Jit.patience = patience;
 }
 
 /** Whether regions may use f64x2.relaxed_madd: where the host is known to round it once. */
 export function setFused(fused: bool): void {
   Float.fused = fused;
+}
+
+/** Whether regions compiled from now on enter each other directly. */
+export function setJitChaining(on: u32): void {
+  Jit.chains = on != 0;
 }
 
 /** From inside a device access: `run` comes back right behind the current instruction. */

@@ -12,8 +12,8 @@
  *   0x00c0_0000  the compiler's buffers: a body, the code section and branch hints it goes into, and their module
  *   0x0100_0000  virtqueues and their requests
  *   0x0200_0000  CodePage[]                     one for each RAM page that code ran from
- *   0x0400_0000  predecoded operations          bump-allocated, dropped as a whole when full
- *   0x0800_0000  guest RAM                      guest-physical 0x8000_0000
+ *   0x0800_0000  predecoded operations          bump-allocated, dropped as a whole when full
+ *   0x1000_0000  guest RAM                      guest-physical 0x8000_0000
  */
 
 export const MAX_HARTS: u32 = 4;
@@ -45,11 +45,11 @@ export const VIRTQ_BASE: usize = 0x0100_0000;
 export const VIRTQ_END: usize = 0x0200_0000;
 
 export const CODE_PAGES: usize = 0x0200_0000;
-export const CODE_PAGES_END: usize = 0x0400_0000;
-export const OPS_BASE: usize = 0x0400_0000;
-export const OPS_END: usize = 0x0800_0000;
+export const CODE_PAGES_END: usize = 0x0800_0000;
+export const OPS_BASE: usize = 0x0800_0000;
+export const OPS_END: usize = 0x1000_0000;
 
-export const RAM_OFFSET: usize = 0x0800_0000;
+export const RAM_OFFSET: usize = 0x1000_0000;
 export const RAM_BASE: u64 = 0x8000_0000;
 /** RAM has to fit a 32-bit linear memory behind RAM_OFFSET. */
 export const RAM_MAX: u32 = 0xe000_0000;

@@ -24,6 +24,8 @@ export class GuestSession {
   #startedAt = process.hrtime.bigint();
   #exited;
   #changed = () => {};
+  /** A machine would outlive a suite that was interrupted. */
+  #kill = () => void this.#child.kill("SIGKILL");
 
   /** @param {import("./machines.mjs").Machine} machine */
   constructor({ name, command: [program, ...args] }) {
@@ -31,6 +33,7 @@ export class GuestSession {
     this.#child = spawn(/** @type {string} */ (program), args, { stdio: ["pipe", "pipe", "inherit"] });
     this.#exited = once(this.#child, "exit");
     this.#child.once("exit", () => this.#changed());
+    process.once("exit", this.#kill);
     // The guest may be gone when something is typed; that it is gone is told by `waitFor`.
     this.#child.stdin.on("error", () => {});
     this.#child.stdout.setEncoding("utf8").on("data", (text) => {
@@ -102,7 +105,8 @@ export class GuestSession {
   }
 
   async [Symbol.asyncDispose]() {
-    this.#child.kill("SIGKILL");
+    process.off("exit", this.#kill);
+    this.#kill();
     await this.#exited;
   }
 

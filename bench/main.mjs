@@ -9,6 +9,8 @@ import { runSystemSuite } from "./system.mjs";
 
 const SUITES = { cpu: runCpuSuite, system: runSystemSuite, programs: runProgramsSuite, boot: runBootSuite };
 
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
+
 /** @param {string[]} args */
 async function main(args) {
   const options = parseOptions(args, Object.keys(SUITES));
@@ -18,6 +20,9 @@ async function main(args) {
     writeSpeeds(name, results);
   }
 }
+
+// An end by way of "exit", which is when sessions end their machines.
+for (const [signal, number] of Object.entries(SIGNALS)) process.once(signal, () => process.exit(128 + number));
 
 try {
   await main(process.argv.slice(2));

@@ -10,7 +10,7 @@ import { pick } from "./options.mjs";
 import { writePayload } from "./payload.mjs";
 
 /** As bench/guest/programs.sh has them. */
-const PROGRAMS = [
+export const PROGRAMS = [
   "python-nbody",
   "python-sieve",
   "gzip",

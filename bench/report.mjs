@@ -14,7 +14,11 @@ const OUTPUT = "build/bench";
 export function writeJson(name, results) {
   mkdirSync(OUTPUT, { recursive: true });
   const path = `${OUTPUT}/${name}.json`;
-  const host = { node: process.version, cpu: os.cpus()[0]?.model, cpus: os.cpus().length, kernel: os.release() };
+  const host = {
+    ...{ node: process.version, cpu: os.cpus()[0]?.model, cpus: os.cpus().length, kernel: os.release() },
+    // Beyond one, something else was running too.
+    loadAverage: os.loadavg(),
+  };
   writeFileSync(path, `${JSON.stringify({ host, ...results }, null, 2)}\n`);
   console.log(`wrote ${path}`);
 }

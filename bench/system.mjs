@@ -9,7 +9,7 @@ import { pick } from "./options.mjs";
 import { compileProgram, writePayload } from "./payload.mjs";
 
 /** How often each path of bench/guest/system-paths.c is walked: for a second or more under QEMU. */
-const COUNTS = {
+export const COUNTS = {
   getppid: 2_000_000,
   pipe: 12_000,
   "fork-exit": 1_500,

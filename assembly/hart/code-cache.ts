@@ -44,6 +44,8 @@ const PAGE_NUMBER: usize = 8192;
 const PAGE_LIVE: usize = 8196;
 
 export const BLOCK_HEADER: usize = 16;
+/** Where in a block the table index of its region is. */
+export const BLOCK_COMPILED: u32 = 8;
 export const OP_SIZE: usize = 16;
 /** Instructions in a block at most: bounds how much is decoded that may not run. */
 const MAX_BLOCK: u32 = 64;
@@ -83,11 +85,11 @@ export class CodeCache {
 
   /** The table index of the region compiled for this block, or 0. */
   @inline static compiled(block: usize): u32 {
-    return load<u32>(block, 8);
+    return load<u32>(block, BLOCK_COMPILED);
   }
 
   static setCompiled(block: usize, index: u32): void {
-    store<u32>(block, index, 8);
+    store<u32>(block, index, BLOCK_COMPILED);
   }
 
   @inline static heat(block: usize): u32 {
@@ -206,7 +208,7 @@ export class CodeCache {
     store<u16>(block, <u16>count);
     store<u16>(block, <u16>bias, 2);
     store<u32>(block, 0, 4);
-    store<u32>(block, 0, 8);
+    store<u32>(block, 0, BLOCK_COMPILED);
     store<u32>(NEXT_OP, <u32>op);
     store<u32>(codePage + (offset << 1), <u32>block);
     return block;

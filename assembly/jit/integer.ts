@@ -1,6 +1,6 @@
 // Integer computation as wasm.
 
-import { CodeCache } from "../hart/code-cache";
+import { CodeCache, OP_SIZE } from "../hart/code-cache";
 import { Op } from "../isa/generated/op";
 import { BitManipulation } from "./bit-manipulation";
 import { Emitter } from "./emitter";
@@ -10,6 +10,9 @@ import { Multiply } from "./multiply";
 import { Wasm } from "./wasm";
 
 export class Integer {
+  /** The second one of a pair of shifts of which the first left nothing. */
+  private static second: usize = 0;
+
   /** Leaves the result on the stack. May overwrite Local.VA. */
   static compute(op: usize, code: i32): void {
     switch (code) {
@@ -52,11 +55,12 @@ export class Integer {
       case Op.AND:
         return Integer.binary(op, Wasm.I64_AND);
       case Op.SLLI:
+        if (Integer.isFirstOfPair(op)) return Lower.x(Lower.rd(op));
         return Integer.immediate(op, Wasm.I64_SHL);
       case Op.SRLI:
-        return Integer.immediate(op, Wasm.I64_SHR_U);
       case Op.SRAI:
-        return Integer.immediate(op, Wasm.I64_SHR_S);
+        if (op == Integer.second) return Integer.pair(op - OP_SIZE, Lower.imm(op), code == Op.SRAI);
+        return Integer.immediate(op, code == Op.SRAI ? Wasm.I64_SHR_S : Wasm.I64_SHR_U);
       case Op.SLL:
         return Integer.binary(op, Wasm.I64_SHL);
       case Op.SRL:
@@ -99,6 +103,46 @@ export class Integer {
     }
     if (code < Op.ADD_UW) Multiply.compute(op, code);
     else BitManipulation.compute(op, code);
+  }
+
+  /**
+   * Whether the shift left at `op` is done by `pair`, together with the shift right behind it: an extension, perhaps scaled,
+   * where there is no Zba and Zbb. Nothing can happen between the two, and the second overwrites what the first leaves.
+   */
+  private static isFirstOfPair(op: usize): bool {
+    const next = op + OP_SIZE;
+    const code = <i32>load<u16>(next);
+    if (code != Op.SRLI && code != Op.SRAI) return false;
+    if (Lower.rs1(next) != Lower.rd(op) || Lower.rd(next) != Lower.rd(op)) return false;
+    const bits = 64 - Lower.imm(op);
+    const masks = code == Op.SRLI && bits < 32;
+    const signs = code == Op.SRAI && (bits == 8 || bits == 16);
+    if (bits != 32 && !((masks || signs) && Lower.imm(next) == 64 - bits)) return false;
+    Integer.second = next;
+    return true;
+  }
+
+  /** The shift left at `first`, then one right by `right`. */
+  private static pair(first: usize, right: i64, signed: bool): void {
+    Integer.second = 0;
+    const bits = 64 - Lower.imm(first);
+    Lower.x(Lower.rs1(first));
+    if (bits == 32) {
+      if (signed) {
+        Emitter.op(Wasm.I64_EXTEND32_S);
+      } else {
+        Emitter.op(Wasm.I32_WRAP_I64);
+        Emitter.op(Wasm.I64_EXTEND_I32_U);
+      }
+      if (right == 32) return;
+      Emitter.i64(abs(right - 32));
+      Emitter.op(right < 32 ? Wasm.I64_SHL : signed ? Wasm.I64_SHR_S : Wasm.I64_SHR_U);
+    } else if (signed) {
+      Emitter.op(bits == 8 ? Wasm.I64_EXTEND8_S : Wasm.I64_EXTEND16_S);
+    } else {
+      Emitter.i64(((<i64>1) << bits) - 1);
+      Emitter.op(Wasm.I64_AND);
+    }
   }
 
   private static binary(op: usize, code: Wasm): void {

@@ -4,11 +4,12 @@
 //   queue   JIT_QUEUE + 8 * i   u32 CodePage, u32 offset: looked up again when their turn comes, for their page may
 //                               have been dropped
 
-import { BLOCK_HEADER, CodeCache, PSEUDO_CROSS } from "../hart/code-cache";
-import { Hart } from "../hart/hart";
+import { BLOCK_COMPILED, BLOCK_HEADER, CodeCache, PSEUDO_CROSS } from "../hart/code-cache";
+import { Hart, Harts } from "../hart/hart";
 import { HART_F, HART_X } from "../hart/hart-offsets";
 import { jitForget, jitInstall } from "../host";
-import { JIT_BODY, JIT_CODE, JIT_CODE_END, JIT_MODULE, JIT_QUEUE } from "../layout";
+import { JIT_BODY, JIT_CODE, JIT_CODE_END, JIT_MODULE, JIT_QUEUE, PAGE_MASK, PAGE_OFFSET_MASK } from "../layout";
+import { FETCH_TABLE } from "../mmu/tlb";
 import { Emitter } from "./emitter";
 import { Float } from "./float";
 import { Hints } from "./hints";
@@ -27,23 +28,27 @@ const BATCH: u32 = 24;
 /** A region's most: MAX_INSTRUCTIONS (region.ts) of some 100 bytes, the longest lowerings of some 300. */
 const MAX_REGION_SIZE: usize = 0x3_0000;
 /** Live regions at most; then everything decoded and compiled is dropped. Bounds the host's memory for code. */
-const MAX_REGIONS: u32 = 8192;
+const MAX_REGIONS: u32 = 32768;
 
 export class Jit {
   /** Entries of a block before it is compiled; 0: never. */
   static hot: u32 = 0;
   /** Regions in the table, those of dropped pages included. */
   static live: u32 = 0;
-  /** Slices that a queue which is not full waits for further blocks: see setJit. */
+  /** Instructions for which a queue that is not full waits for further blocks: see setJit. */
   static patience: u32 = 0;
+  /** A region that is left enters the next one itself. */
+  static chains: bool = true;
   private static queued: u32 = 0;
-  private static waited: u32 = 0;
+  /** When something was first queued. */
+  private static since: u64 = 0;
 
   /** Takes note of a hot block. */
   static queue(codePage: usize, offset: u32): void {
     // Full until settle() has dropped everything, this block's count of entries too.
     if (Jit.live + Jit.queued >= MAX_REGIONS) return;
     if (Jit.queued == BATCH) Jit.compile();
+    if (Jit.queued == 0) Jit.since = Harts.at(0).icount;
     const slot = JIT_QUEUE + ((<usize>Jit.queued) << 3);
     store<u32>(slot, <u32>codePage);
     store<u32>(slot, offset, 4);
@@ -60,12 +65,12 @@ export class Jit {
   /** Between slices: compiles what is queued, and keeps what is live within bounds. */
   static settle(): void {
     if (Jit.live + Jit.queued >= MAX_REGIONS) CodeCache.clear();
-    if (Jit.queued && Jit.waited++ >= Jit.patience) Jit.compile();
+    if (Jit.queued && Harts.at(0).icount - Jit.since >= Jit.patience) Jit.compile();
   }
 
   /** Compiles what is queued, as far as the buffers reach: the rest stays queued. */
   private static compile(): void {
-    Jit.waited = 0;
+    Jit.since = Harts.at(0).icount;
     Hints.clear();
     Emitter.beginAt(JIT_CODE);
     let count: u32 = 0;
@@ -154,7 +159,62 @@ export class Jit {
     Emitter.get(Local.HART);
     Emitter.get(Local.STAY);
     Emitter.memory(Wasm.I32_STORE, <u32>offsetof<Hart>("stay"));
+    if (Jit.chains) Jit.chain();
     Emitter.get(Local.LEFT);
+    Emitter.op(Wasm.END);
+  }
+
+  /** Goes on in the region of the block at Local.PC if there is one and the TLB knows its page, as the interpreter would. */
+  private static chain(): void {
+    Emitter.get(Local.STAY);
+    Emitter.op(Wasm.I32_EQZ);
+    Emitter.op(Wasm.IF);
+    Emitter.op(Wasm.VOID);
+    Emitter.get(Local.PC);
+    Emitter.i64(8);
+    Emitter.op(Wasm.I64_SHR_U);
+    Emitter.op(Wasm.I32_WRAP_I64);
+    Emitter.i32(0xff0);
+    Emitter.op(Wasm.I32_AND);
+    Emitter.get(Local.HART);
+    Emitter.memory(Wasm.I32_LOAD, <u32>offsetof<Hart>("fetchContext"));
+    Emitter.op(Wasm.I32_ADD);
+    Emitter.tee(Local.ENTRY);
+    Emitter.memory(Wasm.I64_LOAD, <u32>FETCH_TABLE);
+    Emitter.get(Local.PC);
+    Emitter.i64(PAGE_MASK);
+    Emitter.op(Wasm.I64_AND);
+    Emitter.tee(Local.PAGE);
+    Emitter.op(Wasm.I64_EQ);
+    Emitter.op(Wasm.IF);
+    Emitter.op(Wasm.VOID);
+    Emitter.get(Local.HART);
+    Emitter.get(Local.ENTRY);
+    Emitter.memory(Wasm.I32_LOAD, <u32>FETCH_TABLE + 8);
+    Emitter.tee(Local.ENTRY);
+    Emitter.memory(Wasm.I32_STORE, <u32>offsetof<Hart>("codePage"));
+    // Where there is no block, address 0 is read as one: nothing is there.
+    Emitter.get(Local.PC);
+    Emitter.op(Wasm.I32_WRAP_I64);
+    Emitter.i32(<i32>PAGE_OFFSET_MASK);
+    Emitter.op(Wasm.I32_AND);
+    Emitter.i32(1);
+    Emitter.op(Wasm.I32_SHL);
+    Emitter.get(Local.ENTRY);
+    Emitter.op(Wasm.I32_ADD);
+    Emitter.memory(Wasm.I32_LOAD, 0);
+    Emitter.memory(Wasm.I32_LOAD, BLOCK_COMPILED);
+    Emitter.tee(Local.ENTRY);
+    Emitter.op(Wasm.IF);
+    Emitter.op(Wasm.VOID);
+    Emitter.get(Local.HART);
+    Emitter.get(Local.LEFT);
+    Emitter.get(Local.PAGE);
+    Emitter.get(Local.ENTRY);
+    Emitter.op(Wasm.RETURN_CALL);
+    Emitter.u32(Import.ENTER);
+    Emitter.op(Wasm.END);
+    Emitter.op(Wasm.END);
     Emitter.op(Wasm.END);
   }
 

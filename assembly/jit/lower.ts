@@ -20,7 +20,8 @@ export const enum Import {
   FILL = 0,
   ALU = 1,
   FPU = 2,
-  COUNT = 3,
+  ENTER = 3,
+  COUNT = 4,
 }
 
 export class Lower {

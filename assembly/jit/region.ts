@@ -54,6 +54,8 @@ export class Region {
   static count: i32 = 0;
   static ordered: i32 = 0;
   static sites: i32 = 0;
+  /** Blocks that were entered more rarely stay outside, but for the first one. */
+  static warm: u32 = 0;
   private static codePage: usize = 0;
   private static instructions: i32 = 0;
 
@@ -106,6 +108,7 @@ export class Region {
     const block = CodeCache.block(Region.codePage, offset);
     if (block == 0 || <u32>Region.count == MAX_NODES) return NONE;
     if (<i32>load<u16>(block + BLOCK_HEADER) == PSEUDO_CROSS) return NONE;
+    if (Region.count > 0 && CodeCache.heat(block) < Region.warm) return NONE;
     const count = CodeCache.count(block);
     if (Region.instructions + count > MAX_INSTRUCTIONS && Region.count > 0) return NONE;
     Region.instructions += count;

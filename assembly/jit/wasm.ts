@@ -26,6 +26,7 @@ export const enum Wasm {
   BR = 0x0c,
   BR_IF = 0x0d,
   CALL = 0x10,
+  RETURN_CALL = 0x12,
   DROP = 0x1a,
   SELECT = 0x1b,
   LOCAL_GET = 0x20,

@@ -20,7 +20,7 @@ import { PAGE_MASK, TLB_BASE, TLB_CONTEXT_SIZE, TLB_CONTEXTS } from "../layout";
 import { Mstatus, Privilege, SatpMode } from "../shared/privileged";
 
 export const STORE_TABLE: usize = 0x4000;
-const FETCH_TABLE: usize = 0x8000;
+export const FETCH_TABLE: usize = 0x8000;
 const TABLES_END: usize = 0x9000;
 const ENTRY: usize = 16;
 const EMPTY: u8 = 0xff;

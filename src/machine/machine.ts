@@ -209,9 +209,9 @@ const CONTEXTS = ["M", "S"] as const;
 /** riscv,ndev: sources 1 to 95. */
 const PLIC_SOURCES = 95;
 /**
- * Slices. Modules cost the host more than what is in them, and V8 looks at each one again 5, 20, 60 and 120 seconds
- * after it was made.
+ * Instructions: some 20 ms of a busy guest, and most of a minute of an idle one, for which compiling never pays. Modules
+ * cost the host more than what is in them, and V8 looks at each one again 5, 20, 60 and 120 seconds after it was made.
  */
-const JIT_PATIENCE = 8;
+const JIT_PATIENCE = 5_000_000;
 const SERIAL_ALIAS = "serial0";
 const A2 = 12;

@@ -35,8 +35,10 @@ export interface CoreExports extends WebAssembly.Exports {
   nextTimer(hart: number): bigint;
   setInterrupt(hart: number, cause: number, level: number): void;
   ramWritten(gpa: bigint, length: number): void;
-  /** Compile blocks that are entered so many times, up to `patience` slices later; 0: interpret everything. */
+  /** Compile blocks that are entered so many times, up to `patience` instructions later; 0: interpret everything. */
   setJit(hot: number, patience?: number): void;
+  /** 1 (as it is): compiled regions enter each other directly; 0: each comes back first. For what is compiled from now on. */
+  setJitChaining(on: number): void;
   clearDirty(): void;
   hartRestored(hart: number): void;
   watchRam(watched: number): void;

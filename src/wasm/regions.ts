@@ -4,6 +4,7 @@
  */
 import { nameSection } from "./binary.js";
 import type { CoreExports } from "./core.js";
+import { enterThrough } from "./enter.js";
 import { type RegionCount, RegionCounters } from "./region-counters.js";
 
 /** Regions export one-character names from "0" on (assembly/jit/module.ts). */
@@ -59,13 +60,16 @@ export class Regions {
   connect(core: CoreExports): void {
     this.#core = core;
     const { jitFill: a, jitAlu: b, jitFpu: c } = core;
-    this.#helpers = { e: { a, b, c, m: this.#memory } };
+    this.#helpers = { e: { a, b, c, d: enterThrough(this.table), m: this.#memory } };
   }
 
   /** To be called before anything is compiled. */
   observe(observer: RegionObserver): void {
     this.#observer = observer;
-    if (observer.count) this.#counters = new RegionCounters();
+    if (!observer.count) return;
+    this.#counters = new RegionCounters();
+    // A region that enters the next one would count its instructions too.
+    this.#core?.setJitChaining(0);
   }
 
   /** What was counted, if it was asked for. */

@@ -9,7 +9,7 @@ import { JitPair } from "../support/jit-pair.js";
 
 const MIB = 0x10_0000;
 /** MAX_REGIONS of assembly/jit/jit.ts: compiled regions at most, whatever the guest does and however long a slice is. */
-const MOST_REGIONS = 8192;
+const MOST_REGIONS = 32_768;
 
 /** A pair, and the most regions that were in the table at once. */
 async function createWatched(ramBytes: number) {
@@ -30,14 +30,14 @@ async function createWatched(ramBytes: number) {
 }
 
 describe("compiled code", () => {
-  const PAGES = 600n;
+  const PAGES = 2400n;
   const BLOCKS = 20;
 
   it.each([
     ["short", 5000],
     ["long", 2_000_000],
   ])("is dropped when there is too much of it, in %s slices", { timeout: 120_000 }, async (_what, slice) => {
-    const watched = await createWatched(4 * MIB);
+    const watched = await createWatched(12 * MIB);
     const { pair } = watched;
     const START = RAM_BASE + PAGE;
     const total = Number(PAGES) * BLOCKS;
@@ -56,7 +56,7 @@ describe("compiled code", () => {
       machine.put(new Code(RAM_BASE).addi(a1, a1, 1).li(a2, START).jr(a2));
       machine.reset(RAM_BASE, Privilege.M);
     });
-    const rounds = 4;
+    const rounds = 2;
     for (let done = 0; done < rounds * total * 3.2; done += slice) expect(pair.run(slice)).toBeNull();
     expect(Number(pair.compiled.x(a0))).toBeGreaterThan(rounds * total);
     // In the long slice there is no time to drop anything; what does not fit stays interpreted.
@@ -72,7 +72,7 @@ describe("compiled code", () => {
   it("is dropped with everything decoded when there is no room to decode, and runs on", {
     timeout: 120_000,
   }, async () => {
-    const watched = await createWatched(4 * MIB);
+    const watched = await createWatched(12 * MIB);
     const { pair } = watched;
     const TARGET = RAM_BASE + 8n * PAGE;
     // Each round writes over the first word of a page of 60 instructions, which has it decoded anew.
@@ -80,7 +80,7 @@ describe("compiled code", () => {
     for (let n = 0; n < 60; n++) target.addi(a0, a0, 1);
     target.jr(a3);
     const code = new Code(RAM_BASE).li(a1, TARGET).li(a2, BigInt(instruction("addi", { rd: a0, rs1: a0, imm: 1 })));
-    code.li(a4, 80_000n).label("loop").store("sw", a2, a1).op("jalr", { rd: a3, rs1: a1 }).addi(a4, a4, -1);
+    code.li(a4, 160_000n).label("loop").store("sw", a2, a1).op("jalr", { rd: a3, rs1: a1 }).addi(a4, a4, -1);
     code.to("loop", "bne", { rs1: a4 }).label("end").op("wfi").j("end");
     pair.each((machine) => {
       machine.put(target);
@@ -89,8 +89,8 @@ describe("compiled code", () => {
       // Compiling each round's page is not what this is about.
       machine.exports.setJit(machine === pair.compiled ? 3 : 0);
     });
-    for (let n = 0; n < 30; n++) expect(pair.run(200_000)).toBeNull();
-    expect(pair.compiled.x(a0)).toBe(80_000n * 60n);
+    for (let n = 0; n < 60; n++) expect(pair.run(200_000)).toBeNull();
+    expect(pair.compiled.x(a0)).toBe(160_000n * 60n);
     expect(pair.compiled.core.regions.statistics.drops).toBeGreaterThan(0);
     expect(pair.regions).toBeGreaterThan(1);
   });

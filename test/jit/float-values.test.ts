@@ -54,7 +54,7 @@ function variantsOf({ mnemonic, format }: (typeof INSTRUCTION_TABLE)[number]): V
   const toX = /^(feq|flt|fle|fclass)|^fmv\.x|^fcvt\.(w|l)u?\.[sd]$/.test(mnemonic);
   const variant = (name: string, operands: object): Variant => ({
     name: `${mnemonic} ${name}`,
-    word: instruction(mnemonic, { rd: RESULT, ...operandRegisters, ...operands }),
+    words: [instruction(mnemonic, { rd: RESULT, ...operandRegisters, ...operands })],
     operands: fromX ? "x" : "f",
     result: toX ? "x" : "f",
   });

@@ -57,7 +57,7 @@ describe("the compiler", () => {
 
   /** The text of a module's functions: the rest is the same for all. */
   function functions(module: Uint8Array): string {
-    const read = wasm.readWasm(module, { readDebugNames: false, check: true, threads: true });
+    const read = wasm.readWasm(module, { readDebugNames: false, check: true, threads: true, tail_call: true });
     try {
       const text = read.toText({ foldExprs: true, inlineExport: false });
       return text.slice(text.indexOf("\n  (func") + 1, text.indexOf("\n  (export") + 1).replace(/^ {2}/gm, "");

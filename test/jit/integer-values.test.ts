@@ -25,7 +25,7 @@ function variantsOf({ mnemonic, format }: Row): Variant[] {
   const { rs1, rs2 } = operandRegisters;
   const variant = (name: string, operands: object): Variant => ({
     name: `${mnemonic} ${name}`,
-    word: instruction(mnemonic, { rd: RESULT, rs1, rs2, ...operands }),
+    words: [instruction(mnemonic, { rd: RESULT, rs1, rs2, ...operands })],
     operands: "x",
     result: "x",
   });
@@ -60,5 +60,30 @@ describe("compiled integer instructions", () => {
   it.each(rows.map((row) => [row.mnemonic, row] as const))("agree with the interpreter: %s", async (_, row) => {
     const loop = await ValueLoop.create(variantsOf(row));
     expect(loop.run(records)).toBeNull();
+  });
+
+  // Compiled as one where the second overwrites the first.
+  const shifts = [1, 8, 16, 29, 31, 32, 33, 40, 47, 48, 56, 60, 63];
+  it.each(["srli", "srai"])("agree with the interpreter: slli and %s", async (right) => {
+    const { rs1 } = operandRegisters;
+    for (const left of shifts) {
+      const loop = await ValueLoop.create(
+        shifts.flatMap((imm) =>
+          [RESULT, rs1].map((middle) => ({
+            name: `slli ${left}, ${right} ${imm}, by way of x${middle}`,
+            words: [
+              instruction("slli", { rd: RESULT, rs1, imm: left }),
+              instruction(right, { rd: RESULT, rs1: middle, imm }),
+              // In place, where the first one's result is its operand.
+              instruction("slli", { rd: RESULT, rs1: RESULT, imm }),
+              instruction(right, { rd: RESULT, rs1: RESULT, imm: left }),
+            ],
+            operands: "x",
+            result: "x",
+          })),
+        ),
+      );
+      expect(loop.run(records)).toBeNull();
+    }
   });
 });

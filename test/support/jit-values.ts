@@ -22,7 +22,7 @@ export const RESULT = 13;
 export interface Variant {
   /** For reports. */
   readonly name: string;
-  readonly word: number;
+  readonly words: readonly number[];
   readonly operands: "x" | "f";
   readonly result: "x" | "f";
 }
@@ -47,9 +47,9 @@ export class ValueLoop {
         code.op(kind === "f" ? "fld" : "ld", { rd: register, rs1: s0, imm: 8 * i });
       }
     }
-    for (const { word, result } of variants) {
+    for (const { words, result } of variants) {
       if (float) code.csrw(Csr.FCSR, s2);
-      code.word(word);
+      for (const word of words) code.word(word);
       if (float) code.csrr(t1, Csr.FCSR);
       code.store(result === "f" ? "fsd" : "sd", RESULT, s1, 0).addi(s1, s1, 8);
       if (float) code.store("sd", t1, s1, 0).addi(s1, s1, 8);

@@ -29,7 +29,7 @@ export interface LockstepOptions {
   readonly memory: WebAssembly.Memory;
   readonly ramBytes: number;
   readonly host: CoreHost;
-  /** Entries before a block is compiled, and the slices that it may wait: see `setJit`. */
+  /** Entries before a block is compiled, and the instructions that it may wait: see `setJit`. */
   readonly hot: number;
   readonly patience: number;
 }

@@ -5,18 +5,20 @@ import { MNEMONICS } from "../../generated/mnemonics.js";
 import type { Lockstep } from "./lockstep.js";
 import type { AnyDifference, Finding, Narrowed } from "./narrow.js";
 
-/** Turns a wasm module into the text of its functions, one each. */
-export type Disassembler = (module: Uint8Array) => string[];
+/** Turns a wasm module into the text of its functions, one each; undefined where it knows too little of WebAssembly. */
+export type Disassembler = (module: Uint8Array) => string[] | undefined;
 
 /** The WebAssembly Binary Toolkit, where it is installed: vkrun does without, and megabytes smaller. */
 const WABT = "wabt";
+/** What regions use beyond the toolkit's defaults. `check`: half a function would be worse than none. */
+const READ = { readDebugNames: false, check: true, threads: true, tail_call: true };
 const REGION = "\n  (func ";
 const PAGE_MASK = ~0xfffn;
 
 interface Wabt {
   readWasm(
     module: Uint8Array,
-    options: { readDebugNames: boolean; check: boolean; threads: boolean },
+    options: Readonly<Record<string, boolean>>,
   ): { toText(options: { foldExprs: boolean; inlineExport: boolean }): string; destroy(): void };
 }
 
@@ -29,7 +31,12 @@ export async function loadDisassembler(): Promise<Disassembler | undefined> {
     return undefined;
   }
   return (module) => {
-    const read = wabt.readWasm(module, { readDebugNames: true, check: false, threads: true });
+    let read: ReturnType<Wabt["readWasm"]>;
+    try {
+      read = wabt.readWasm(module, READ);
+    } catch {
+      return undefined;
+    }
     try {
       const text = read.toText({ foldExprs: true, inlineExport: false });
       const functions = text.slice(0, text.indexOf("\n  (export")).split(REGION).slice(1);
@@ -120,7 +127,7 @@ function describeRegion(lockstep: Lockstep, culprit: bigint | undefined): string
 function describeModule({ core, disassembler, regionHere }: Lockstep): string[] {
   const module = core.regions.moduleOf(regionHere());
   if (module === undefined) return [];
-  const text = disassembler?.(module.bytes)[module.position];
+  const text = disassembler?.(module.bytes)?.[module.position];
   if (text !== undefined) return ["", "Its WebAssembly:", text];
   const base64 = Buffer.from(module.bytes).toString("base64");
   return [

@@ -1,9 +1,9 @@
-(func (;3;) (type 0) (param i32 i32 i64) (result i32)
-  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 f64 f64 f32 f64 i64 i64 f64 f64 f64 i64)
+(func (;4;) (type 0) (param i32 i32 i64) (result i32)
+  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 f64 i64 i64 f64 f64 f64 i64)
   (local.set 3
     (i32.load offset=388 align=1
       (local.get 0)))
-  (local.set 11
+  (local.set 14
     (i32.and
       (i64.eq
         (i64.and
@@ -27,25 +27,25 @@
         (i32.eqz
           (i32.load offset=212 align=1
             (local.get 0))))))
-  (local.set 22
+  (local.set 28
     (i64.load offset=528 align=1
       (local.get 0)))
-  (local.set 23
+  (local.set 29
     (i64.load offset=536 align=1
       (local.get 0)))
-  (local.set 21
+  (local.set 27
     (f64.load offset=848 align=1
       (local.get 0)))
-  (local.set 24
+  (local.set 30
     (f64.load offset=856 align=1
       (local.get 0)))
-  (local.set 25
+  (local.set 31
     (f64.load offset=864 align=1
       (local.get 0)))
-  (local.set 26
+  (local.set 32
     (f64.load offset=872 align=1
       (local.get 0)))
-  (local.set 27
+  (local.set 33
     (i64.load offset=880 align=1
       (local.get 0)))
   (block  ;; label = @1
@@ -56,7 +56,7 @@
       (then
         (local.set 5
           (i32.const 1))
-        (local.set 13
+        (local.set 16
           (i64.add
             (local.get 2)
             (i64.const 0)))
@@ -67,7 +67,7 @@
         (i32.const 7)))
     (if  ;; label = @2
       (i32.eqz
-        (local.get 11))
+        (local.get 14))
       (then
         (local.set 1
           (i32.add
@@ -75,7 +75,7 @@
             (i32.const 7)))
         (local.set 5
           (i32.const 1))
-        (local.set 13
+        (local.set 16
           (i64.add
             (local.get 2)
             (i64.const 0)))
@@ -84,127 +84,127 @@
       (i32.or
         (i32.and
           (f64.ne
-            (local.tee 18
+            (local.tee 24
               (f64.trunc
-                (local.get 21)))
-            (local.get 21))
+                (local.get 27)))
+            (local.get 27))
           (i32.ne
             (local.get 6)
             (i32.const 0)))
         (f64.ne
           (f64.convert_i32_s
             (i32.wrap_i64
-              (local.tee 12
+              (local.tee 15
                 (i64.extend_i32_s
                   (i32.trunc_sat_f64_s
-                    (local.get 18))))))
-          (local.get 18)))
+                    (local.get 24))))))
+          (local.get 24)))
       (then
-        (local.set 12
+        (local.set 15
           (call 2
             (i32.const 182)
             (i64.reinterpret_f64
-              (local.get 21))
+              (local.get 27))
             (i64.const 0)
             (i64.const 0)
             (i32.const 1)))))
-    (local.set 22
-      (local.get 12))
+    (local.set 28
+      (local.get 15))
     (i32.and
       (f64.ne
-        (local.tee 18
+        (local.tee 24
           (f64.nearest
-            (local.get 21)))
-        (local.get 21))
+            (local.get 27)))
+        (local.get 27))
       (i32.ne
         (local.get 6)
         (i32.const 0)))
-    (local.set 12
+    (local.set 15
       (i64.trunc_sat_f64_s
-        (local.get 18)))
+        (local.get 24)))
     (i32.eqz
       (i32.and
         (f64.lt
           (f64.abs
-            (local.get 18))
+            (local.get 24))
           (f64.const 0x1p+63 (;=9.22337e+18;)))
         (f64.ge
-          (local.get 18)
+          (local.get 24)
           (f64.const 0x0p+0 (;=0;)))))
     (if  ;; label = @2
       (i32.or)
       (then
-        (local.set 12
+        (local.set 15
           (call 2
             (i32.const 185)
             (i64.reinterpret_f64
-              (local.get 21))
+              (local.get 27))
             (i64.const 0)
             (i64.const 0)
             (i32.load offset=212 align=1
               (local.get 0))))))
-    (local.set 23
-      (local.get 12))
-    (local.set 24
+    (local.set 29
+      (local.get 15))
+    (local.set 30
       (f64.convert_i32_s
         (i32.wrap_i64
-          (local.get 22))))
-    (local.set 18
+          (local.get 28))))
+    (local.set 24
       (f64.convert_i64_s
-        (local.get 23)))
+        (local.get 29)))
     (if  ;; label = @2
       (local.get 6)
       (then
-        (local.set 18
+        (local.set 24
           (f64.reinterpret_i64
             (call 2
               (i32.const 188)
-              (local.get 23)
+              (local.get 29)
               (i64.const 0)
               (i64.const 0)
               (i32.load offset=212 align=1
                 (local.get 0)))))))
-    (local.set 25
-      (local.get 18))
-    (local.set 26
-      (local.get 25))
+    (local.set 31
+      (local.get 24))
+    (local.set 32
+      (local.get 31))
     (if  ;; label = @2
       (i32.and
         (f64.ne
           (f64.promote_f32
-            (local.tee 20
+            (local.tee 26
               (f32.demote_f64
-                (local.get 26))))
-          (local.get 26))
+                (local.get 32))))
+          (local.get 32))
         (i32.ge_u
           (i32.sub
             (i32.add
               (i32.and
                 (i32.shr_u
                   (i32.reinterpret_f32
-                    (local.get 20))
+                    (local.get 26))
                   (i32.const 23))
                 (i32.const 255))
               (local.get 6))
             (i32.const 2))
           (i32.const 253)))
       (then
-        (local.set 20
+        (local.set 26
           (f32.reinterpret_i32
             (i32.wrap_i64
               (call 2
                 (i32.const 190)
                 (i64.reinterpret_f64
-                  (local.get 26))
+                  (local.get 32))
                 (i64.const 0)
                 (i64.const 0)
                 (i32.load offset=212 align=1
                   (local.get 0))))))))
-    (local.set 27
+    (local.set 33
       (i64.or
         (i64.extend_i32_u
           (i32.reinterpret_f32
-            (local.get 20)))
+            (local.get 26)))
         (i64.const -4294967296)))
     (local.set 1
       (i32.add
@@ -212,33 +212,78 @@
         (i32.const 1)))
     (local.set 5
       (i32.const 1))
-    (local.set 13
+    (local.set 16
       (i64.add
         (local.get 2)
         (i64.const 24)))
     (br 0 (;@1;)))
   (i64.store offset=528 align=1
     (local.get 0)
-    (local.get 22))
+    (local.get 28))
   (i64.store offset=536 align=1
     (local.get 0)
-    (local.get 23))
+    (local.get 29))
   (f64.store offset=856 align=1
     (local.get 0)
-    (local.get 24))
+    (local.get 30))
   (f64.store offset=864 align=1
     (local.get 0)
-    (local.get 25))
+    (local.get 31))
   (f64.store offset=872 align=1
     (local.get 0)
-    (local.get 26))
+    (local.get 32))
   (i64.store offset=880 align=1
     (local.get 0)
-    (local.get 27))
+    (local.get 33))
   (i64.store align=1
     (local.get 0)
-    (local.get 13))
+    (local.get 16))
   (i32.store offset=376 align=1
     (local.get 0)
     (local.get 5))
+  (if  ;; label = @1
+    (i32.eqz
+      (local.get 5))
+    (then
+      (if  ;; label = @2
+        (i64.eq
+          (i64.load offset=32768 align=1
+            (local.tee 4
+              (i32.add
+                (i32.and
+                  (i32.wrap_i64
+                    (i64.shr_u
+                      (local.get 16)
+                      (i64.const 8)))
+                  (i32.const 4080))
+                (i32.load offset=384 align=1
+                  (local.get 0)))))
+          (local.tee 2
+            (i64.and
+              (local.get 16)
+              (i64.const -4096))))
+        (then
+          (i32.store offset=372 align=1
+            (local.get 0)
+            (local.tee 4
+              (i32.load offset=32776 align=1
+                (local.get 4))))
+          (if  ;; label = @3
+            (local.tee 4
+              (i32.load offset=8 align=1
+                (i32.load align=1
+                  (i32.add
+                    (i32.shl
+                      (i32.and
+                        (i32.wrap_i64
+                          (local.get 16))
+                        (i32.const 4095))
+                      (i32.const 1))
+                    (local.get 4)))))
+            (then
+              (return_call 3
+                (local.get 0)
+                (local.get 1)
+                (local.get 2)
+                (local.get 4))))))))
   (local.get 1))

@@ -1,9 +1,9 @@
-(func (;3;) (type 0) (param i32 i32 i64) (result i32)
-  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 f64 i64 f64 i64 i64)
+(func (;4;) (type 0) (param i32 i32 i64) (result i32)
+  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 f64 i64 f64 i64 i64)
   (local.set 3
     (i32.load offset=388 align=1
       (local.get 0)))
-  (local.set 11
+  (local.set 14
     (i32.and
       (i64.eq
         (i64.and
@@ -15,26 +15,22 @@
         (i32.load offset=212 align=1
           (local.get 0))
         (i32.const 4))))
-  (local.set 14
-    (i64.const 1))
-  (local.set 15
-    (i64.const 1))
-  (local.set 21
+  (local.set 27
     (i64.load offset=528 align=1
       (local.get 0)))
-  (local.set 26
+  (local.set 32
     (i64.load offset=536 align=1
       (local.get 0)))
-  (local.set 25
+  (local.set 31
     (i64.load offset=544 align=1
       (local.get 0)))
-  (local.set 22
+  (local.set 28
     (f64.load offset=848 align=1
       (local.get 0)))
-  (local.set 23
+  (local.set 29
     (i64.load offset=856 align=1
       (local.get 0)))
-  (local.set 24
+  (local.set 30
     (f64.load offset=864 align=1
       (local.get 0)))
   (block  ;; label = @1
@@ -42,11 +38,11 @@
       (if  ;; label = @3
         (i32.lt_s
           (local.get 1)
-          (i32.const 8))
+          (i32.const 7))
         (then
           (local.set 5
             (i32.const 1))
-          (local.set 13
+          (local.set 16
             (i64.add
               (local.get 2)
               (i64.const 0)))
@@ -57,7 +53,7 @@
           (i32.const 7)))
       (if  ;; label = @3
         (i32.eqz
-          (local.get 11))
+          (local.get 14))
         (then
           (local.set 1
             (i32.add
@@ -65,86 +61,77 @@
               (i32.const 7)))
           (local.set 5
             (i32.const 1))
-          (local.set 13
+          (local.set 16
             (i64.add
               (local.get 2)
               (i64.const 0)))
           (br 2 (;@1;))))
-      (local.set 12
-        (local.get 21))
+      (local.set 15
+        (local.get 27))
       (if  ;; label = @3
         (i64.ne
+          (i64.load align=1
+            (local.tee 4
+              (i32.add
+                (i32.and
+                  (i32.wrap_i64
+                    (i64.shr_u
+                      (local.get 15)
+                      (i64.const 8)))
+                  (i32.const 16368))
+                (local.get 3))))
           (i64.and
             (i64.add
-              (local.get 12)
+              (local.get 15)
               (i64.const 7))
-            (i64.const -4096))
-          (local.get 14))
+            (i64.const -4096)))
         (then
           (if  ;; label = @4
-            (i64.ne
-              (i64.load align=1
-                (local.tee 4
-                  (i32.add
-                    (i32.and
-                      (i32.wrap_i64
-                        (i64.shr_u
-                          (local.get 12)
-                          (i64.const 8)))
-                      (i32.const 16368))
-                    (local.get 3))))
-              (i64.and
-                (i64.add
-                  (local.get 12)
-                  (i64.const 7))
-                (i64.const -4096)))
+            (i32.eqz
+              (call 0
+                (local.get 0)
+                (local.get 15)
+                (i32.const 8)
+                (i32.const 0)))
             (then
-              (if  ;; label = @5
-                (i32.eqz
-                  (call 0
-                    (local.get 0)
-                    (local.get 12)
-                    (i32.const 8)
-                    (i32.const 0)))
-                (then
-                  (local.set 1
-                    (i32.add
-                      (local.get 1)
-                      (i32.const 7)))
-                  (local.set 5
-                    (i32.const 1))
-                  (local.set 13
-                    (i64.add
-                      (local.get 2)
-                      (i64.const 0)))
-                  (br 4 (;@1;))))))
-          (local.set 14
-            (i64.and
-              (i64.add
-                (local.get 12)
-                (i64.const 7))
-              (i64.const -4096)))
-          (local.set 7
-            (i32.load offset=8 align=1
-              (local.get 4)))))
-      (local.set 22
+              (local.set 1
+                (i32.add
+                  (local.get 1)
+                  (i32.const 7)))
+              (local.set 5
+                (i32.const 1))
+              (local.set 16
+                (i64.add
+                  (local.get 2)
+                  (i64.const 0)))
+              (br 3 (;@1;))))))
+      (local.set 21
+        (i64.and
+          (i64.add
+            (local.get 15)
+            (i64.const 7))
+          (i64.const -4096)))
+      (local.set 11
+        (i32.load offset=8 align=1
+          (local.get 4)))
+      (local.set 28
         (f64.load align=1
           (i32.add
             (i32.wrap_i64
-              (local.get 12))
-            (local.get 7))))
-      (local.set 12
+              (local.get 15))
+            (local.get 11))))
+      (local.set 15
         (i64.add
-          (local.get 21)
+          (local.get 27)
           (i64.const 8)))
       (if  ;; label = @3
         (i64.ne
           (i64.and
             (i64.add
-              (local.get 12)
+              (local.get 15)
               (i64.const 3))
             (i64.const -4096))
-          (local.get 14))
+          (local.get 21))
         (then
           (if  ;; label = @4
             (i64.ne
@@ -154,13 +141,13 @@
                     (i32.and
                       (i32.wrap_i64
                         (i64.shr_u
-                          (local.get 12)
+                          (local.get 15)
                           (i64.const 8)))
                       (i32.const 16368))
                     (local.get 3))))
               (i64.and
                 (i64.add
-                  (local.get 12)
+                  (local.get 15)
                   (i64.const 3))
                 (i64.const -4096)))
             (then
@@ -168,7 +155,7 @@
                 (i32.eqz
                   (call 0
                     (local.get 0)
-                    (local.get 12)
+                    (local.get 15)
                     (i32.const 4)
                     (i32.const 0)))
                 (then
@@ -178,144 +165,170 @@
                       (i32.const 6)))
                   (local.set 5
                     (i32.const 1))
-                  (local.set 13
+                  (local.set 16
                     (i64.add
                       (local.get 2)
                       (i64.const 4)))
                   (br 4 (;@1;))))))
-          (local.set 14
+          (local.set 21
             (i64.and
               (i64.add
-                (local.get 12)
+                (local.get 15)
                 (i64.const 3))
               (i64.const -4096)))
-          (local.set 7
+          (local.set 11
             (i32.load offset=8 align=1
               (local.get 4)))))
-      (local.set 23
+      (local.set 29
         (i64.or
           (i64.load32_u align=1
             (i32.add
               (i32.wrap_i64
-                (local.get 12))
-              (local.get 7)))
+                (local.get 15))
+              (local.get 11)))
           (i64.const -4294967296)))
-      (local.set 24
+      (local.set 30
         (f64.neg
-          (local.get 22)))
-      (local.set 25
+          (local.get 28)))
+      (local.set 31
         (i64.extend32_s
-          (local.get 23)))
-      (local.set 12
+          (local.get 29)))
+      (local.set 15
         (i64.add
-          (local.get 21)
+          (local.get 27)
           (i64.const 16)))
       (if  ;; label = @3
         (i64.ne
+          (i64.load offset=16384 align=1
+            (local.tee 4
+              (i32.add
+                (i32.and
+                  (i32.wrap_i64
+                    (i64.shr_u
+                      (local.get 15)
+                      (i64.const 8)))
+                  (i32.const 16368))
+                (local.get 3))))
           (i64.and
             (i64.add
-              (local.get 12)
+              (local.get 15)
               (i64.const 7))
-            (i64.const -4096))
-          (local.get 15))
+            (i64.const -4096)))
         (then
           (if  ;; label = @4
-            (i64.ne
-              (i64.load offset=16384 align=1
-                (local.tee 4
-                  (i32.add
-                    (i32.and
-                      (i32.wrap_i64
-                        (i64.shr_u
-                          (local.get 12)
-                          (i64.const 8)))
-                      (i32.const 16368))
-                    (local.get 3))))
-              (i64.and
-                (i64.add
-                  (local.get 12)
-                  (i64.const 7))
-                (i64.const -4096)))
+            (i32.eqz
+              (call 0
+                (local.get 0)
+                (local.get 15)
+                (i32.const 8)
+                (i32.const 1)))
             (then
-              (if  ;; label = @5
-                (i32.eqz
-                  (call 0
-                    (local.get 0)
-                    (local.get 12)
-                    (i32.const 8)
-                    (i32.const 1)))
-                (then
-                  (local.set 1
-                    (i32.add
-                      (local.get 1)
-                      (i32.const 3)))
-                  (local.set 5
-                    (i32.const 1))
-                  (local.set 13
-                    (i64.add
-                      (local.get 2)
-                      (i64.const 16)))
-                  (br 4 (;@1;))))))
-          (local.set 15
-            (i64.and
-              (i64.add
-                (local.get 12)
-                (i64.const 7))
-              (i64.const -4096)))
-          (local.set 8
-            (i32.load offset=16392 align=1
-              (local.get 4)))))
+              (local.set 1
+                (i32.add
+                  (local.get 1)
+                  (i32.const 3)))
+              (local.set 5
+                (i32.const 1))
+              (local.set 16
+                (i64.add
+                  (local.get 2)
+                  (i64.const 16)))
+              (br 3 (;@1;))))))
+      (local.set 22
+        (i64.and
+          (i64.add
+            (local.get 15)
+            (i64.const 7))
+          (i64.const -4096)))
+      (local.set 12
+        (i32.load offset=16392 align=1
+          (local.get 4)))
       (f64.store align=1
         (i32.add
           (i32.wrap_i64
-            (local.get 12))
-          (local.get 8))
-        (local.get 24))
-      (local.set 21
+            (local.get 15))
+          (local.get 12))
+        (local.get 30))
+      (local.set 27
         (i64.add
-          (local.get 21)
+          (local.get 27)
           (i64.const 8)))
       (if  ;; label = @3
         (i64.ne
-          (local.get 21)
-          (local.get 26))
+          (local.get 27)
+          (local.get 32))
         (then
           (br 1 (;@2;)))
         (else
-          (local.set 1
-            (i32.sub
-              (local.get 1)
-              (i32.const 1)))
-          (local.set 1
-            (i32.add
-              (local.get 1)
-              (i32.const 1)))
-          (local.set 5
-            (i32.const 1))
-          (local.set 13
+          (local.set 16
             (i64.add
               (local.get 2)
               (i64.const 28)))
           (br 2 (;@1;))))))
   (i64.store offset=528 align=1
     (local.get 0)
-    (local.get 21))
+    (local.get 27))
   (i64.store offset=544 align=1
     (local.get 0)
-    (local.get 25))
+    (local.get 31))
   (f64.store offset=848 align=1
     (local.get 0)
-    (local.get 22))
+    (local.get 28))
   (i64.store offset=856 align=1
     (local.get 0)
-    (local.get 23))
+    (local.get 29))
   (f64.store offset=864 align=1
     (local.get 0)
-    (local.get 24))
+    (local.get 30))
   (i64.store align=1
     (local.get 0)
-    (local.get 13))
+    (local.get 16))
   (i32.store offset=376 align=1
     (local.get 0)
     (local.get 5))
+  (if  ;; label = @1
+    (i32.eqz
+      (local.get 5))
+    (then
+      (if  ;; label = @2
+        (i64.eq
+          (i64.load offset=32768 align=1
+            (local.tee 4
+              (i32.add
+                (i32.and
+                  (i32.wrap_i64
+                    (i64.shr_u
+                      (local.get 16)
+                      (i64.const 8)))
+                  (i32.const 4080))
+                (i32.load offset=384 align=1
+                  (local.get 0)))))
+          (local.tee 2
+            (i64.and
+              (local.get 16)
+              (i64.const -4096))))
+        (then
+          (i32.store offset=372 align=1
+            (local.get 0)
+            (local.tee 4
+              (i32.load offset=32776 align=1
+                (local.get 4))))
+          (if  ;; label = @3
+            (local.tee 4
+              (i32.load offset=8 align=1
+                (i32.load align=1
+                  (i32.add
+                    (i32.shl
+                      (i32.and
+                        (i32.wrap_i64
+                          (local.get 16))
+                        (i32.const 4095))
+                      (i32.const 1))
+                    (local.get 4)))))
+            (then
+              (return_call 3
+                (local.get 0)
+                (local.get 1)
+                (local.get 2)
+                (local.get 4))))))))
   (local.get 1))

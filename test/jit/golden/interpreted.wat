@@ -1,9 +1,9 @@
-(func (;3;) (type 0) (param i32 i32 i64) (result i32)
-  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64)
+(func (;4;) (type 0) (param i32 i32 i64) (result i32)
+  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64)
   (local.set 3
     (i32.load offset=388 align=1
       (local.get 0)))
-  (local.set 21
+  (local.set 27
     (i64.load offset=528 align=1
       (local.get 0)))
   (block  ;; label = @1
@@ -11,11 +11,11 @@
       (if  ;; label = @3
         (i32.lt_s
           (local.get 1)
-          (i32.const 4))
+          (i32.const 3))
         (then
           (local.set 5
             (i32.const 1))
-          (local.set 13
+          (local.set 16
             (i64.add
               (local.get 2)
               (i64.const 0)))
@@ -24,9 +24,9 @@
         (i32.sub
           (local.get 1)
           (i32.const 3)))
-      (local.set 21
+      (local.set 27
         (i64.add
-          (local.get 21)
+          (local.get 27)
           (i64.const -1)))
       (local.set 1
         (i32.add
@@ -34,18 +34,63 @@
           (i32.const 2)))
       (local.set 5
         (i32.const 1))
-      (local.set 13
+      (local.set 16
         (i64.add
           (local.get 2)
           (i64.const 4)))
       (br 1 (;@1;))))
   (i64.store offset=528 align=1
     (local.get 0)
-    (local.get 21))
+    (local.get 27))
   (i64.store align=1
     (local.get 0)
-    (local.get 13))
+    (local.get 16))
   (i32.store offset=376 align=1
     (local.get 0)
     (local.get 5))
+  (if  ;; label = @1
+    (i32.eqz
+      (local.get 5))
+    (then
+      (if  ;; label = @2
+        (i64.eq
+          (i64.load offset=32768 align=1
+            (local.tee 4
+              (i32.add
+                (i32.and
+                  (i32.wrap_i64
+                    (i64.shr_u
+                      (local.get 16)
+                      (i64.const 8)))
+                  (i32.const 4080))
+                (i32.load offset=384 align=1
+                  (local.get 0)))))
+          (local.tee 2
+            (i64.and
+              (local.get 16)
+              (i64.const -4096))))
+        (then
+          (i32.store offset=372 align=1
+            (local.get 0)
+            (local.tee 4
+              (i32.load offset=32776 align=1
+                (local.get 4))))
+          (if  ;; label = @3
+            (local.tee 4
+              (i32.load offset=8 align=1
+                (i32.load align=1
+                  (i32.add
+                    (i32.shl
+                      (i32.and
+                        (i32.wrap_i64
+                          (local.get 16))
+                        (i32.const 4095))
+                      (i32.const 1))
+                    (local.get 4)))))
+            (then
+              (return_call 3
+                (local.get 0)
+                (local.get 1)
+                (local.get 2)
+                (local.get 4))))))))
   (local.get 1))

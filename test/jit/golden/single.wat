@@ -1,9 +1,9 @@
-(func (;3;) (type 0) (param i32 i32 i64) (result i32)
-  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 i64 i64 i64 i64 i64 i64 f64)
+(func (;4;) (type 0) (param i32 i32 i64) (result i32)
+  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 i64 i64 i64 i64 i64 i64 f64)
   (local.set 3
     (i32.load offset=388 align=1
       (local.get 0)))
-  (local.set 11
+  (local.set 14
     (i32.and
       (i64.eq
         (i64.and
@@ -27,28 +27,28 @@
         (i32.eqz
           (i32.load offset=212 align=1
             (local.get 0))))))
-  (local.set 21
+  (local.set 27
     (i64.load offset=528 align=1
       (local.get 0)))
-  (local.set 27
+  (local.set 33
     (i64.load offset=536 align=1
       (local.get 0)))
-  (local.set 22
+  (local.set 28
     (i64.load offset=848 align=1
       (local.get 0)))
-  (local.set 24
+  (local.set 30
     (i64.load offset=856 align=1
       (local.get 0)))
-  (local.set 23
+  (local.set 29
     (i64.load offset=864 align=1
       (local.get 0)))
-  (local.set 25
+  (local.set 31
     (i64.load offset=872 align=1
       (local.get 0)))
-  (local.set 26
+  (local.set 32
     (i64.load offset=880 align=1
       (local.get 0)))
-  (local.set 28
+  (local.set 34
     (f64.load offset=888 align=1
       (local.get 0)))
   (block  ;; label = @1
@@ -59,7 +59,7 @@
       (then
         (local.set 5
           (i32.const 1))
-        (local.set 13
+        (local.set 16
           (i64.add
             (local.get 2)
             (i64.const 0)))
@@ -70,7 +70,7 @@
         (i32.const 8)))
     (if  ;; label = @2
       (i32.eqz
-        (local.get 11))
+        (local.get 14))
       (then
         (local.set 1
           (i32.add
@@ -78,13 +78,13 @@
             (i32.const 8)))
         (local.set 5
           (i32.const 1))
-        (local.set 13
+        (local.set 16
           (i64.add
             (local.get 2)
             (i64.const 0)))
         (br 1 (;@1;))))
-    (local.set 12
-      (local.get 21))
+    (local.set 15
+      (local.get 27))
     (if  ;; label = @2
       (i64.ne
         (i64.load align=1
@@ -93,13 +93,13 @@
               (i32.and
                 (i32.wrap_i64
                   (i64.shr_u
-                    (local.get 12)
+                    (local.get 15)
                     (i64.const 8)))
                 (i32.const 16368))
               (local.get 3))))
         (i64.and
           (i64.add
-            (local.get 12)
+            (local.get 15)
             (i64.const 3))
           (i64.const -4096)))
       (then
@@ -107,7 +107,7 @@
           (i32.eqz
             (call 0
               (local.get 0)
-              (local.get 12)
+              (local.get 15)
               (i32.const 4)
               (i32.const 0)))
           (then
@@ -117,23 +117,31 @@
                 (i32.const 8)))
             (local.set 5
               (i32.const 1))
-            (local.set 13
+            (local.set 16
               (i64.add
                 (local.get 2)
                 (i64.const 0)))
             (br 2 (;@1;))))))
-    (local.set 22
+    (local.set 21
+      (i64.and
+        (i64.add
+          (local.get 15)
+          (i64.const 3))
+        (i64.const -4096)))
+    (local.set 11
+      (i32.load offset=8 align=1
+        (local.get 4)))
+    (local.set 28
       (i64.or
         (i64.load32_u align=1
           (i32.add
             (i32.wrap_i64
-              (local.get 12))
-            (i32.load offset=8 align=1
-              (local.get 4))))
+              (local.get 15))
+            (local.get 11)))
         (i64.const -4294967296)))
     (if  ;; label = @2
       (i64.lt_u
-        (local.get 23)
+        (local.get 29)
         (i64.const -4294967296))
       (then
         (local.set 1
@@ -142,28 +150,28 @@
             (i32.const 7)))
         (local.set 5
           (i32.const 1))
-        (local.set 13
+        (local.set 16
           (i64.add
             (local.get 2)
             (i64.const 4)))
         (br 1 (;@1;))))
-    (local.set 20
+    (local.set 26
       (f32.demote_f64
-        (local.tee 18
+        (local.tee 24
           (f64.add
             (f64.mul
               (f64.promote_f32
                 (f32.reinterpret_i32
                   (i32.wrap_i64
-                    (local.get 22))))
+                    (local.get 28))))
               (f64.promote_f32
                 (f32.reinterpret_i32
                   (i32.wrap_i64
-                    (local.get 22)))))
+                    (local.get 28)))))
             (f64.promote_f32
               (f32.reinterpret_i32
                 (i32.wrap_i64
-                  (local.get 23))))))))
+                  (local.get 29))))))))
     (if  ;; label = @2
       (i32.or
         (i32.ge_u
@@ -172,7 +180,7 @@
               (i32.and
                 (i32.shr_u
                   (i32.reinterpret_f32
-                    (local.get 20))
+                    (local.get 26))
                   (i32.const 23))
                 (i32.const 255))
               (local.get 6))
@@ -182,34 +190,34 @@
           (i32.and
             (i32.wrap_i64
               (i64.reinterpret_f64
-                (local.get 18)))
+                (local.get 24)))
             (i32.const 536870911))
           (i32.const 268435456)))
       (then
-        (local.set 20
+        (local.set 26
           (f32.reinterpret_i32
             (i32.wrap_i64
               (call 2
                 (i32.const 132)
-                (local.get 22)
-                (local.get 22)
-                (local.get 23)
+                (local.get 28)
+                (local.get 28)
+                (local.get 29)
                 (i32.load offset=212 align=1
                   (local.get 0))))))))
-    (local.set 24
+    (local.set 30
       (i64.or
         (i64.extend_i32_u
           (i32.reinterpret_f32
-            (local.get 20)))
+            (local.get 26)))
         (i64.const -4294967296)))
-    (local.set 20
+    (local.set 26
       (f32.mul
         (f32.reinterpret_i32
           (i32.wrap_i64
-            (local.get 24)))
+            (local.get 30)))
         (f32.reinterpret_i32
           (i32.wrap_i64
-            (local.get 22)))))
+            (local.get 28)))))
     (if  ;; label = @2
       (i32.ge_u
         (i32.sub
@@ -217,93 +225,93 @@
             (i32.and
               (i32.shr_u
                 (i32.reinterpret_f32
-                  (local.get 20))
+                  (local.get 26))
                 (i32.const 23))
               (i32.const 255))
             (local.get 6))
           (i32.const 2))
         (i32.const 253))
       (then
-        (local.set 20
+        (local.set 26
           (f32.reinterpret_i32
             (i32.wrap_i64
               (call 2
                 (i32.const 138)
-                (local.get 24)
-                (local.get 22)
+                (local.get 30)
+                (local.get 28)
                 (i64.const 0)
                 (i32.load offset=212 align=1
                   (local.get 0))))))))
-    (local.set 25
+    (local.set 31
       (i64.or
         (i64.extend_i32_u
           (i32.reinterpret_f32
-            (local.get 20)))
+            (local.get 26)))
         (i64.const -4294967296)))
-    (local.set 26
+    (local.set 32
       (i64.xor
-        (local.get 25)
+        (local.get 31)
         (i64.and
-          (local.get 24)
+          (local.get 30)
           (i64.const 2147483648))))
-    (local.set 12
+    (local.set 15
       (i64.extend_i32_u
         (f32.lt
           (f32.reinterpret_i32
             (i32.wrap_i64
-              (local.get 25)))
+              (local.get 31)))
           (f32.reinterpret_i32
             (i32.wrap_i64
-              (local.get 26))))))
+              (local.get 32))))))
     (if  ;; label = @2
       (i32.eqz
         (i32.or
           (f32.lt
             (f32.reinterpret_i32
               (i32.wrap_i64
-                (local.get 25)))
+                (local.get 31)))
             (f32.reinterpret_i32
               (i32.wrap_i64
-                (local.get 26))))
+                (local.get 32))))
           (f32.ge
             (f32.reinterpret_i32
               (i32.wrap_i64
-                (local.get 25)))
+                (local.get 31)))
             (f32.reinterpret_i32
               (i32.wrap_i64
-                (local.get 26))))))
+                (local.get 32))))))
       (then
-        (local.set 12
+        (local.set 15
           (call 2
             (i32.const 147)
-            (local.get 25)
-            (local.get 26)
+            (local.get 31)
+            (local.get 32)
             (i64.const 0)
             (i32.const 0)))))
-    (local.set 27
-      (local.get 12))
+    (local.set 33
+      (local.get 15))
     (if  ;; label = @2
       (f64.ne
-        (local.tee 18
+        (local.tee 24
           (f64.promote_f32
             (f32.reinterpret_i32
               (i32.wrap_i64
-                (local.get 26)))))
-        (local.get 18))
+                (local.get 32)))))
+        (local.get 24))
       (then
-        (local.set 18
+        (local.set 24
           (f64.reinterpret_i64
             (call 2
               (i32.const 191)
-              (local.get 26)
+              (local.get 32)
               (i64.const 0)
               (i64.const 0)
               (i32.const 0))))))
-    (local.set 28
-      (local.get 18))
-    (local.set 12
+    (local.set 34
+      (local.get 24))
+    (local.set 15
       (i64.add
-        (local.get 21)
+        (local.get 27)
         (i64.const 4)))
     (if  ;; label = @2
       (i64.ne
@@ -313,13 +321,13 @@
               (i32.and
                 (i32.wrap_i64
                   (i64.shr_u
-                    (local.get 12)
+                    (local.get 15)
                     (i64.const 8)))
                 (i32.const 16368))
               (local.get 3))))
         (i64.and
           (i64.add
-            (local.get 12)
+            (local.get 15)
             (i64.const 3))
           (i64.const -4096)))
       (then
@@ -327,7 +335,7 @@
           (i32.eqz
             (call 0
               (local.get 0)
-              (local.get 12)
+              (local.get 15)
               (i32.const 4)
               (i32.const 1)))
           (then
@@ -337,51 +345,104 @@
                 (i32.const 2)))
             (local.set 5
               (i32.const 1))
-            (local.set 13
+            (local.set 16
               (i64.add
                 (local.get 2)
                 (i64.const 24)))
             (br 2 (;@1;))))))
+    (local.set 22
+      (i64.and
+        (i64.add
+          (local.get 15)
+          (i64.const 3))
+        (i64.const -4096)))
+    (local.set 12
+      (i32.load offset=16392 align=1
+        (local.get 4)))
     (i64.store32 align=1
       (i32.add
         (i32.wrap_i64
-          (local.get 12))
-        (i32.load offset=16392 align=1
-          (local.get 4)))
-      (local.get 25))
+          (local.get 15))
+        (local.get 12))
+      (local.get 31))
     (local.set 1
       (i32.add
         (local.get 1)
         (i32.const 1)))
     (local.set 5
       (i32.const 1))
-    (local.set 13
+    (local.set 16
       (i64.add
         (local.get 2)
         (i64.const 28)))
     (br 0 (;@1;)))
   (i64.store offset=536 align=1
     (local.get 0)
-    (local.get 27))
+    (local.get 33))
   (i64.store offset=848 align=1
     (local.get 0)
-    (local.get 22))
+    (local.get 28))
   (i64.store offset=856 align=1
     (local.get 0)
-    (local.get 24))
+    (local.get 30))
   (i64.store offset=872 align=1
     (local.get 0)
-    (local.get 25))
+    (local.get 31))
   (i64.store offset=880 align=1
     (local.get 0)
-    (local.get 26))
+    (local.get 32))
   (f64.store offset=888 align=1
     (local.get 0)
-    (local.get 28))
+    (local.get 34))
   (i64.store align=1
     (local.get 0)
-    (local.get 13))
+    (local.get 16))
   (i32.store offset=376 align=1
     (local.get 0)
     (local.get 5))
+  (if  ;; label = @1
+    (i32.eqz
+      (local.get 5))
+    (then
+      (if  ;; label = @2
+        (i64.eq
+          (i64.load offset=32768 align=1
+            (local.tee 4
+              (i32.add
+                (i32.and
+                  (i32.wrap_i64
+                    (i64.shr_u
+                      (local.get 16)
+                      (i64.const 8)))
+                  (i32.const 4080))
+                (i32.load offset=384 align=1
+                  (local.get 0)))))
+          (local.tee 2
+            (i64.and
+              (local.get 16)
+              (i64.const -4096))))
+        (then
+          (i32.store offset=372 align=1
+            (local.get 0)
+            (local.tee 4
+              (i32.load offset=32776 align=1
+                (local.get 4))))
+          (if  ;; label = @3
+            (local.tee 4
+              (i32.load offset=8 align=1
+                (i32.load align=1
+                  (i32.add
+                    (i32.shl
+                      (i32.and
+                        (i32.wrap_i64
+                          (local.get 16))
+                        (i32.const 4095))
+                      (i32.const 1))
+                    (local.get 4)))))
+            (then
+              (return_call 3
+                (local.get 0)
+                (local.get 1)
+                (local.get 2)
+                (local.get 4))))))))
   (local.get 1))

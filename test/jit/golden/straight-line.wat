@@ -1,27 +1,27 @@
-(func (;3;) (type 0) (param i32 i32 i64) (result i32)
-  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 i64 i64 i64 i64 i64 i64)
+(func (;4;) (type 0) (param i32 i32 i64) (result i32)
+  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 i64 i64 i64 i64 i64 i64)
   (local.set 3
     (i32.load offset=388 align=1
       (local.get 0)))
-  (local.set 23
+  (local.set 29
     (i64.load offset=528 align=1
       (local.get 0)))
-  (local.set 21
+  (local.set 27
     (i64.load offset=536 align=1
       (local.get 0)))
-  (local.set 22
+  (local.set 28
     (i64.load offset=544 align=1
       (local.get 0)))
-  (local.set 24
+  (local.set 30
     (i64.load offset=552 align=1
       (local.get 0)))
-  (local.set 25
+  (local.set 31
     (i64.load offset=560 align=1
       (local.get 0)))
-  (local.set 26
+  (local.set 32
     (i64.load offset=568 align=1
       (local.get 0)))
-  (local.set 27
+  (local.set 33
     (i64.load offset=576 align=1
       (local.get 0)))
   (block  ;; label = @1
@@ -32,7 +32,7 @@
       (then
         (local.set 5
           (i32.const 1))
-        (local.set 13
+        (local.set 16
           (i64.add
             (local.get 2)
             (i64.const 0)))
@@ -41,53 +41,53 @@
       (i32.sub
         (local.get 1)
         (i32.const 7)))
-    (local.set 23
+    (local.set 29
       (i64.add
-        (local.get 21)
-        (local.get 22)))
-    (local.set 24
+        (local.get 27)
+        (local.get 28)))
+    (local.set 30
       (i64.shl
-        (local.get 23)
+        (local.get 29)
         (i64.const 5)))
-    (local.set 24
+    (local.set 30
       (i64.extend32_s
         (i64.add
-          (local.get 24)
+          (local.get 30)
           (i64.const -7))))
-    (local.set 25
+    (local.set 31
       (i64.const 305418240))
-    (local.set 26
+    (local.set 32
       (i64.add
         (local.get 2)
         (i64.const 16)))
-    (local.set 27
+    (local.set 33
       (i64.add
         (i64.add
           (i64.mul
             (i64.shr_u
-              (local.get 23)
+              (local.get 29)
               (i64.const 32))
             (i64.shr_u
-              (local.get 24)
+              (local.get 30)
               (i64.const 32)))
           (i64.shr_u
-            (local.tee 12
+            (local.tee 15
               (i64.add
                 (i64.mul
                   (i64.shr_u
-                    (local.get 23)
+                    (local.get 29)
                     (i64.const 32))
                   (i64.extend_i32_u
                     (i32.wrap_i64
-                      (local.get 24))))
+                      (local.get 30))))
                 (i64.shr_u
                   (i64.mul
                     (i64.extend_i32_u
                       (i32.wrap_i64
-                        (local.get 23)))
+                        (local.get 29)))
                     (i64.extend_i32_u
                       (i32.wrap_i64
-                        (local.get 24))))
+                        (local.get 30))))
                   (i64.const 32))))
             (i64.const 32)))
         (i64.shr_u
@@ -95,13 +95,13 @@
             (i64.mul
               (i64.extend_i32_u
                 (i32.wrap_i64
-                  (local.get 23)))
+                  (local.get 29)))
               (i64.shr_u
-                (local.get 24)
+                (local.get 30)
                 (i64.const 32)))
             (i64.extend_i32_u
               (i32.wrap_i64
-                (local.get 12))))
+                (local.get 15))))
           (i64.const 32))))
     (local.set 1
       (i32.add
@@ -109,30 +109,75 @@
         (i32.const 1)))
     (local.set 5
       (i32.const 1))
-    (local.set 13
+    (local.set 16
       (i64.add
         (local.get 2)
         (i64.const 24)))
     (br 0 (;@1;)))
   (i64.store offset=528 align=1
     (local.get 0)
-    (local.get 23))
+    (local.get 29))
   (i64.store offset=552 align=1
     (local.get 0)
-    (local.get 24))
+    (local.get 30))
   (i64.store offset=560 align=1
     (local.get 0)
-    (local.get 25))
+    (local.get 31))
   (i64.store offset=568 align=1
     (local.get 0)
-    (local.get 26))
+    (local.get 32))
   (i64.store offset=576 align=1
     (local.get 0)
-    (local.get 27))
+    (local.get 33))
   (i64.store align=1
     (local.get 0)
-    (local.get 13))
+    (local.get 16))
   (i32.store offset=376 align=1
     (local.get 0)
     (local.get 5))
+  (if  ;; label = @1
+    (i32.eqz
+      (local.get 5))
+    (then
+      (if  ;; label = @2
+        (i64.eq
+          (i64.load offset=32768 align=1
+            (local.tee 4
+              (i32.add
+                (i32.and
+                  (i32.wrap_i64
+                    (i64.shr_u
+                      (local.get 16)
+                      (i64.const 8)))
+                  (i32.const 4080))
+                (i32.load offset=384 align=1
+                  (local.get 0)))))
+          (local.tee 2
+            (i64.and
+              (local.get 16)
+              (i64.const -4096))))
+        (then
+          (i32.store offset=372 align=1
+            (local.get 0)
+            (local.tee 4
+              (i32.load offset=32776 align=1
+                (local.get 4))))
+          (if  ;; label = @3
+            (local.tee 4
+              (i32.load offset=8 align=1
+                (i32.load align=1
+                  (i32.add
+                    (i32.shl
+                      (i32.and
+                        (i32.wrap_i64
+                          (local.get 16))
+                        (i32.const 4095))
+                      (i32.const 1))
+                    (local.get 4)))))
+            (then
+              (return_call 3
+                (local.get 0)
+                (local.get 1)
+                (local.get 2)
+                (local.get 4))))))))
   (local.get 1))
