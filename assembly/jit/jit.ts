@@ -8,7 +8,16 @@ import { BLOCK_COMPILED, BLOCK_HEADER, CodeCache, PSEUDO_CROSS } from "../hart/c
 import { Hart, Harts } from "../hart/hart";
 import { HART_F, HART_X } from "../hart/hart-offsets";
 import { jitForget, jitInstall } from "../host";
-import { JIT_BODY, JIT_CODE, JIT_CODE_END, JIT_MODULE, JIT_QUEUE, PAGE_MASK, PAGE_OFFSET_MASK } from "../layout";
+import {
+  JIT_BODY,
+  JIT_CODE,
+  JIT_CODE_END,
+  JIT_MARKS,
+  JIT_MODULE,
+  JIT_QUEUE,
+  PAGE_MASK,
+  PAGE_OFFSET_MASK,
+} from "../layout";
 import { FETCH_TABLE } from "../mmu/tlb";
 import { Emitter } from "./emitter";
 import { Float } from "./float";
@@ -25,8 +34,8 @@ import { Wasm } from "./wasm";
 export const JIT_HOT: u32 = 400;
 /** Regions in a module at most. Their names are single characters. */
 const BATCH: u32 = 24;
-/** A region's most: MAX_INSTRUCTIONS (region.ts) of some 100 bytes, the longest lowerings of some 300. */
-const MAX_REGION_SIZE: usize = 0x3_0000;
+/** A region's most, which is MAX_INSTRUCTIONS (region.ts) times the longest lowering, some 420 bytes: sc.d. */
+const MAX_REGION_SIZE: usize = JIT_MARKS - JIT_BODY;
 /** Live regions at most; then everything decoded and compiled is dropped. Bounds the host's memory for code. */
 const MAX_REGIONS: u32 = 32768;
 

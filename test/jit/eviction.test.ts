@@ -30,6 +30,23 @@ async function createWatched(ramBytes: number) {
 }
 
 describe("compiled code", () => {
+  it("fits its buffers when every instruction takes the most room", async () => {
+    const { pair } = await createWatched(4 * MIB);
+    const DATA = RAM_BASE + 8n * PAGE;
+    const code = new Code(RAM_BASE).li(a2, DATA).li(a4, 40n).label("loop");
+    for (let n = 0; n < 900; n++) code.op("sc.d", { rd: a0, rs1: a2, rs2: a1 });
+    code.addi(a4, a4, -1).to("loop", "bne", { rs1: a4 }).label("end").op("wfi").j("end");
+    pair.each((machine) => {
+      machine.put(code);
+      machine.reset(RAM_BASE, Privilege.M);
+    });
+    for (let n = 0; n < 20; n++) expect(pair.run(2000)).toBeNull();
+    expect(pair.compiled.x(a4)).toBe(0n);
+    // Blocks of 64: the regions of the first ones have all of the instructions that a region may have.
+    expect(pair.regions).toBeGreaterThan(900 / 64);
+    expect(pair.compiled.core.regions.statistics.bytes).toBeGreaterThan(600 * 400);
+  });
+
   const PAGES = 2400n;
   const BLOCKS = 20;
 
