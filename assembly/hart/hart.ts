@@ -103,7 +103,7 @@ export class Hart {
   op: usize;
   /** The CodePage that is being executed. */
   codePage: usize;
-  /** 1: a compiled region was left before an instruction that the interpreter has to execute. */
+  /** Not 0: a compiled region was left before an instruction that the interpreter has to execute. */
   stay: u32;
   /** 1: the instruction at `pc` lies in a page that PMP regions cut, and has to be fetched on its own. */
   fetchAlone: u32;

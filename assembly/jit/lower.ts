@@ -4,7 +4,7 @@ import { Alu } from "../hart/alu";
 import { CodeCache } from "../hart/code-cache";
 import { HART_SINK } from "../hart/hart";
 import { Op } from "../isa/generated/op";
-import { PAGE_MASK } from "../layout";
+import { PAGE_MASK, PAGE_OFFSET_MASK } from "../layout";
 import { Access } from "../mmu/access";
 import { STORE_TABLE } from "../mmu/tlb";
 import { Atomics } from "./atomic";
@@ -24,8 +24,13 @@ export const enum Import {
   COUNT = 4,
 }
 
+/** Local.STAY: not 0 when the interpreter has to go on; then also the instructions it has back, and the offset in the page. */
+const STAY: i32 = 1 << 24;
+const UNUSED_SHIFT: i32 = 12;
+const UNUSED_MASK: i32 = 0xfff;
+
 export class Lower {
-  /** Label depth of the region's exit from where code is being written. */
+  /** Label depth of the exit to the interpreter from where code is being written; one more is the exit to anywhere. */
   static exitDepth: u32 = 0;
   /** Instructions of the block behind the one being lowered, this one included: what an exit before it gives back. */
   static remaining: i32 = 0;
@@ -160,13 +165,33 @@ export class Lower {
   }
 
   static leave(op: usize, depth: u32): void {
+    Lower.stayAt(CodeCache.offsetOf(op), Lower.remaining, depth);
+  }
+
+  /** Leaves the region for the interpreter, which goes on at `offset` of this page and has `unused` instructions back. */
+  static stayAt(offset: u32, unused: i32, depth: u32): void {
+    Emitter.i32(STAY | (unused << UNUSED_SHIFT) | offset);
+    Emitter.set(Local.STAY);
+    Emitter.br(Lower.exitDepth + depth);
+  }
+
+  /** What all `stayAt` share, behind the label that they go to. */
+  static stay(): void {
     Emitter.get(Local.LEFT);
-    Emitter.i32(Lower.remaining);
+    Emitter.get(Local.STAY);
+    Emitter.i32(UNUSED_SHIFT);
+    Emitter.op(Wasm.I32_SHR_U);
+    Emitter.i32(UNUSED_MASK);
+    Emitter.op(Wasm.I32_AND);
     Emitter.op(Wasm.I32_ADD);
     Emitter.set(Local.LEFT);
-    Emitter.i32(1);
-    Emitter.set(Local.STAY);
-    Lower.exitAt(CodeCache.offsetOf(op), depth);
+    Emitter.get(Local.PAGE);
+    Emitter.get(Local.STAY);
+    Emitter.i32(<i32>PAGE_OFFSET_MASK);
+    Emitter.op(Wasm.I32_AND);
+    Emitter.op(Wasm.I64_EXTEND_I32_U);
+    Emitter.op(Wasm.I64_ADD);
+    Emitter.set(Local.PC);
   }
 
   /** Leaves the region for the instruction at `offset` from the page. */
@@ -175,7 +200,7 @@ export class Lower {
     Emitter.i64(<i64>(<i32>offset));
     Emitter.op(Wasm.I64_ADD);
     Emitter.set(Local.PC);
-    Emitter.br(Lower.exitDepth + depth);
+    Emitter.br(Lower.exitDepth + 1 + depth);
   }
 
   private static load(op: usize, code: i32): void {

@@ -74,9 +74,7 @@ export class Structure {
       Emitter.i32(node.reach);
       Emitter.op(Wasm.I32_LT_S);
       Emitter.ifUnlikely();
-      Emitter.i32(1);
-      Emitter.set(Local.STAY);
-      Lower.exitAt(node.offset, 1);
+      Lower.stayAt(node.offset, 0, 1);
       Emitter.op(Wasm.END);
     }
     Emitter.get(Local.LEFT);
@@ -115,7 +113,7 @@ export class Structure {
       Emitter.set(Local.PC);
       Structure.link(op);
       if (node.returns) Structure.returns(index);
-      return Emitter.br(Lower.exitDepth);
+      return Emitter.br(Lower.exitDepth + 1);
     }
     if (code < Op.BEQ || code > Op.BGEU) return Lower.leave(op, 0);
     Lower.x(Lower.rs1(op));

@@ -19,306 +19,270 @@
     (i64.load offset=560 align=1
       (local.get 0)))
   (block  ;; label = @1
-    (loop  ;; label = @2
-      (if  ;; label = @3
-        (i32.lt_s
-          (local.get 1)
-          (i32.const 4))
-        (then
-          (local.set 5
-            (i32.const 1))
-          (local.set 16
-            (i64.add
-              (local.get 2)
-              (i64.const 0)))
-          (br 2 (;@1;))))
-      (local.set 1
-        (i32.sub
-          (local.get 1)
-          (i32.const 4)))
-      (if  ;; label = @3
-        (i32.and
-          (i32.wrap_i64
-            (local.get 27))
-          (i32.const 3))
-        (then
-          (local.set 1
-            (i32.add
-              (local.get 1)
-              (i32.const 4)))
-          (local.set 5
-            (i32.const 1))
-          (local.set 16
-            (i64.add
-              (local.get 2)
-              (i64.const 0)))
-          (br 2 (;@1;))))
-      (local.set 15
-        (local.get 27))
-      (if  ;; label = @3
-        (i64.ne
-          (i64.load offset=16384 align=1
-            (local.tee 4
-              (i32.add
-                (i32.and
-                  (i32.wrap_i64
-                    (i64.shr_u
-                      (local.get 15)
-                      (i64.const 8)))
-                  (i32.const 16368))
-                (local.get 3))))
+    (block  ;; label = @2
+      (loop  ;; label = @3
+        (if  ;; label = @4
+          (i32.lt_s
+            (local.get 1)
+            (i32.const 4))
+          (then
+            (local.set 5
+              (i32.const 16777216))
+            (br 2 (;@2;))))
+        (local.set 1
+          (i32.sub
+            (local.get 1)
+            (i32.const 4)))
+        (if  ;; label = @4
+          (i32.and
+            (i32.wrap_i64
+              (local.get 27))
+            (i32.const 3))
+          (then
+            (local.set 5
+              (i32.const 16793600))
+            (br 2 (;@2;))))
+        (local.set 15
+          (local.get 27))
+        (if  ;; label = @4
+          (i64.ne
+            (i64.load offset=16384 align=1
+              (local.tee 4
+                (i32.add
+                  (i32.and
+                    (i32.wrap_i64
+                      (i64.shr_u
+                        (local.get 15)
+                        (i64.const 8)))
+                    (i32.const 16368))
+                  (local.get 3))))
+            (i64.and
+              (i64.add
+                (local.get 15)
+                (i64.const 3))
+              (i64.const -4096)))
+          (then
+            (if  ;; label = @5
+              (i32.eqz
+                (call 0
+                  (local.get 0)
+                  (local.get 15)
+                  (i32.const 4)
+                  (i32.const 1)))
+              (then
+                (local.set 5
+                  (i32.const 16793600))
+                (br 3 (;@2;))))))
+        (local.set 21
           (i64.and
             (i64.add
               (local.get 15)
               (i64.const 3))
             (i64.const -4096)))
-        (then
-          (if  ;; label = @4
-            (i32.eqz
-              (call 0
-                (local.get 0)
-                (local.get 15)
-                (i32.const 4)
-                (i32.const 1)))
-            (then
-              (local.set 1
-                (i32.add
-                  (local.get 1)
-                  (i32.const 4)))
-              (local.set 5
-                (i32.const 1))
-              (local.set 16
-                (i64.add
-                  (local.get 2)
-                  (i64.const 0)))
-              (br 3 (;@1;))))))
-      (local.set 21
-        (i64.and
+        (local.set 11
+          (i32.load offset=16392 align=1
+            (local.get 4)))
+        (local.set 4
+          (i32.add
+            (i32.wrap_i64
+              (local.get 15))
+            (local.get 11)))
+        (local.set 15
+          (i64.load32_s align=1
+            (local.get 4)))
+        (i64.store32 align=1
+          (local.get 4)
           (i64.add
             (local.get 15)
-            (i64.const 3))
-          (i64.const -4096)))
-      (local.set 11
-        (i32.load offset=16392 align=1
-          (local.get 4)))
-      (local.set 4
-        (i32.add
-          (i32.wrap_i64
-            (local.get 15))
-          (local.get 11)))
-      (local.set 15
-        (i64.load32_s align=1
-          (local.get 4)))
-      (i64.store32 align=1
-        (local.get 4)
-        (i64.add
-          (local.get 15)
-          (local.get 28)))
-      (local.set 29
-        (local.get 15))
-      (if  ;; label = @3
-        (i32.and
-          (i32.wrap_i64
-            (local.get 27))
-          (i32.const 7))
-        (then
-          (local.set 1
-            (i32.add
-              (local.get 1)
-              (i32.const 3)))
-          (local.set 5
-            (i32.const 1))
-          (local.set 16
-            (i64.add
-              (local.get 2)
-              (i64.const 4)))
-          (br 2 (;@1;))))
-      (local.set 15
-        (local.get 27))
-      (if  ;; label = @3
-        (i64.ne
-          (i64.load align=1
-            (local.tee 4
-              (i32.add
-                (i32.and
-                  (i32.wrap_i64
-                    (i64.shr_u
-                      (local.get 15)
-                      (i64.const 8)))
-                  (i32.const 16368))
-                (local.get 3))))
-          (i64.and
-            (i64.add
-              (local.get 15)
-              (i64.const 7))
-            (i64.const -4096)))
-        (then
-          (if  ;; label = @4
-            (i32.eqz
-              (call 0
-                (local.get 0)
-                (local.get 15)
-                (i32.const 8)
-                (i32.const 0)))
-            (then
-              (local.set 1
+            (local.get 28)))
+        (local.set 29
+          (local.get 15))
+        (if  ;; label = @4
+          (i32.and
+            (i32.wrap_i64
+              (local.get 27))
+            (i32.const 7))
+          (then
+            (local.set 5
+              (i32.const 16789508))
+            (br 2 (;@2;))))
+        (local.set 15
+          (local.get 27))
+        (if  ;; label = @4
+          (i64.ne
+            (i64.load align=1
+              (local.tee 4
                 (i32.add
-                  (local.get 1)
-                  (i32.const 3)))
-              (local.set 5
-                (i32.const 1))
-              (local.set 16
-                (i64.add
-                  (local.get 2)
-                  (i64.const 4)))
-              (br 3 (;@1;))))))
-      (local.set 22
-        (i64.and
-          (i64.add
-            (local.get 15)
-            (i64.const 7))
-          (i64.const -4096)))
-      (local.set 12
-        (i32.load offset=8 align=1
-          (local.get 4)))
-      (local.set 4
-        (i32.add
-          (i32.wrap_i64
-            (local.get 15))
-          (local.get 12)))
-      (i64.store offset=272 align=1
-        (local.get 0)
-        (i64.add
-          (i64.extend_i32_u
-            (local.get 4))
-          (i64.const 1879048192)))
-      (i32.store offset=268 align=1
-        (local.get 0)
-        (i32.const 8))
-      (local.set 30
-        (i64.load align=1
-          (local.get 4)))
-      (if  ;; label = @3
-        (i32.and
-          (i32.wrap_i64
-            (local.get 27))
-          (i32.const 7))
-        (then
-          (local.set 1
-            (i32.add
-              (local.get 1)
-              (i32.const 2)))
-          (local.set 5
-            (i32.const 1))
-          (local.set 16
-            (i64.add
-              (local.get 2)
-              (i64.const 8)))
-          (br 2 (;@1;))))
-      (local.set 15
-        (local.get 27))
-      (if  ;; label = @3
-        (i64.ne
-          (i64.and
-            (i64.add
-              (local.get 15)
-              (i64.const 7))
-            (i64.const -4096))
-          (local.get 21))
-        (then
-          (if  ;; label = @4
-            (i64.ne
-              (i64.load offset=16384 align=1
-                (local.tee 4
-                  (i32.add
-                    (i32.and
-                      (i32.wrap_i64
-                        (i64.shr_u
-                          (local.get 15)
-                          (i64.const 8)))
-                      (i32.const 16368))
-                    (local.get 3))))
-              (i64.and
-                (i64.add
-                  (local.get 15)
-                  (i64.const 7))
-                (i64.const -4096)))
-            (then
-              (if  ;; label = @5
-                (i32.eqz
-                  (call 0
-                    (local.get 0)
-                    (local.get 15)
-                    (i32.const 8)
-                    (i32.const 1)))
-                (then
-                  (local.set 1
-                    (i32.add
-                      (local.get 1)
-                      (i32.const 2)))
-                  (local.set 5
-                    (i32.const 1))
-                  (local.set 16
-                    (i64.add
-                      (local.get 2)
-                      (i64.const 8)))
-                  (br 4 (;@1;))))))
-          (local.set 21
+                  (i32.and
+                    (i32.wrap_i64
+                      (i64.shr_u
+                        (local.get 15)
+                        (i64.const 8)))
+                    (i32.const 16368))
+                  (local.get 3))))
             (i64.and
               (i64.add
                 (local.get 15)
                 (i64.const 7))
               (i64.const -4096)))
-          (local.set 11
-            (i32.load offset=16392 align=1
-              (local.get 4)))))
-      (local.set 4
-        (i32.add
-          (i32.wrap_i64
-            (local.get 15))
-          (local.get 11)))
-      (i32.and
-        (i64.lt_u
-          (local.tee 15
-            (i64.sub
-              (i64.add
-                (i64.extend_i32_u
-                  (local.get 4))
-                (i64.const 1879048192))
-              (i64.load offset=272 align=1
-                (local.get 0))))
-          (i64.load32_u offset=268 align=1
-            (local.get 0)))
-        (i64.le_u
-          (i64.add
-            (local.get 15)
-            (i64.const 8))
-          (i64.load32_u offset=268 align=1
-            (local.get 0))))
-      (i32.store offset=268 align=1
-        (local.get 0)
-        (i32.const 0))
-      (local.set 31
-        (if (result i64)  ;; label = @3
           (then
-            (i64.store align=1
-              (local.get 4)
-              (local.get 30))
-            (i64.const 0))
-          (else
-            (i64.const 1))))
-      (if  ;; label = @3
-        (i64.ne
-          (local.get 31)
-          (i64.const 0))
-        (then
-          (br 1 (;@2;)))
-        (else
-          (local.set 16
+            (if  ;; label = @5
+              (i32.eqz
+                (call 0
+                  (local.get 0)
+                  (local.get 15)
+                  (i32.const 8)
+                  (i32.const 0)))
+              (then
+                (local.set 5
+                  (i32.const 16789508))
+                (br 3 (;@2;))))))
+        (local.set 22
+          (i64.and
             (i64.add
-              (local.get 2)
-              (i64.const 16)))
-          (br 2 (;@1;))))))
+              (local.get 15)
+              (i64.const 7))
+            (i64.const -4096)))
+        (local.set 12
+          (i32.load offset=8 align=1
+            (local.get 4)))
+        (local.set 4
+          (i32.add
+            (i32.wrap_i64
+              (local.get 15))
+            (local.get 12)))
+        (i64.store offset=272 align=1
+          (local.get 0)
+          (i64.add
+            (i64.extend_i32_u
+              (local.get 4))
+            (i64.const 1879048192)))
+        (i32.store offset=268 align=1
+          (local.get 0)
+          (i32.const 8))
+        (local.set 30
+          (i64.load align=1
+            (local.get 4)))
+        (if  ;; label = @4
+          (i32.and
+            (i32.wrap_i64
+              (local.get 27))
+            (i32.const 7))
+          (then
+            (local.set 5
+              (i32.const 16785416))
+            (br 2 (;@2;))))
+        (local.set 15
+          (local.get 27))
+        (if  ;; label = @4
+          (i64.ne
+            (i64.and
+              (i64.add
+                (local.get 15)
+                (i64.const 7))
+              (i64.const -4096))
+            (local.get 21))
+          (then
+            (if  ;; label = @5
+              (i64.ne
+                (i64.load offset=16384 align=1
+                  (local.tee 4
+                    (i32.add
+                      (i32.and
+                        (i32.wrap_i64
+                          (i64.shr_u
+                            (local.get 15)
+                            (i64.const 8)))
+                        (i32.const 16368))
+                      (local.get 3))))
+                (i64.and
+                  (i64.add
+                    (local.get 15)
+                    (i64.const 7))
+                  (i64.const -4096)))
+              (then
+                (if  ;; label = @6
+                  (i32.eqz
+                    (call 0
+                      (local.get 0)
+                      (local.get 15)
+                      (i32.const 8)
+                      (i32.const 1)))
+                  (then
+                    (local.set 5
+                      (i32.const 16785416))
+                    (br 4 (;@2;))))))
+            (local.set 21
+              (i64.and
+                (i64.add
+                  (local.get 15)
+                  (i64.const 7))
+                (i64.const -4096)))
+            (local.set 11
+              (i32.load offset=16392 align=1
+                (local.get 4)))))
+        (local.set 4
+          (i32.add
+            (i32.wrap_i64
+              (local.get 15))
+            (local.get 11)))
+        (i32.and
+          (i64.lt_u
+            (local.tee 15
+              (i64.sub
+                (i64.add
+                  (i64.extend_i32_u
+                    (local.get 4))
+                  (i64.const 1879048192))
+                (i64.load offset=272 align=1
+                  (local.get 0))))
+            (i64.load32_u offset=268 align=1
+              (local.get 0)))
+          (i64.le_u
+            (i64.add
+              (local.get 15)
+              (i64.const 8))
+            (i64.load32_u offset=268 align=1
+              (local.get 0))))
+        (i32.store offset=268 align=1
+          (local.get 0)
+          (i32.const 0))
+        (local.set 31
+          (if (result i64)  ;; label = @4
+            (then
+              (i64.store align=1
+                (local.get 4)
+                (local.get 30))
+              (i64.const 0))
+            (else
+              (i64.const 1))))
+        (if  ;; label = @4
+          (i64.ne
+            (local.get 31)
+            (i64.const 0))
+          (then
+            (br 1 (;@3;)))
+          (else
+            (local.set 16
+              (i64.add
+                (local.get 2)
+                (i64.const 16)))
+            (br 3 (;@1;))))))
+    (local.set 1
+      (i32.add
+        (local.get 1)
+        (i32.and
+          (i32.shr_u
+            (local.get 5)
+            (i32.const 12))
+          (i32.const 4095))))
+    (local.set 16
+      (i64.add
+        (local.get 2)
+        (i64.extend_i32_u
+          (i32.and
+            (local.get 5)
+            (i32.const 4095))))))
   (i64.store offset=536 align=1
     (local.get 0)
     (local.get 29))

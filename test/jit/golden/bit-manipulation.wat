@@ -37,118 +37,122 @@
     (i64.load offset=584 align=1
       (local.get 0)))
   (block  ;; label = @1
-    (if  ;; label = @2
-      (i32.lt_s
-        (local.get 1)
-        (i32.const 10))
-      (then
-        (local.set 5
-          (i32.const 1))
-        (local.set 16
-          (i64.add
-            (local.get 2)
-            (i64.const 0)))
-        (br 1 (;@1;))))
-    (local.set 1
-      (i32.sub
-        (local.get 1)
-        (i32.const 10)))
-    (local.set 29
-      (i64.add
-        (i64.shl
+    (block  ;; label = @2
+      (if  ;; label = @3
+        (i32.lt_s
+          (local.get 1)
+          (i32.const 10))
+        (then
+          (local.set 5
+            (i32.const 16777216))
+          (br 1 (;@2;))))
+      (local.set 1
+        (i32.sub
+          (local.get 1)
+          (i32.const 10)))
+      (local.set 29
+        (i64.add
+          (i64.shl
+            (local.get 27)
+            (i64.const 2))
+          (local.get 28)))
+      (local.set 30
+        (i64.extend_i32_u
+          (i32.wrap_i64
+            (local.get 27))))
+      (local.set 31
+        (select
           (local.get 27)
-          (i64.const 2))
-        (local.get 28)))
-    (local.set 30
-      (i64.extend_i32_u
-        (i32.wrap_i64
-          (local.get 27))))
-    (local.set 31
-      (select
-        (local.get 27)
-        (local.get 28)
-        (i64.gt_s
-          (local.get 27)
-          (local.get 28))))
-    (local.set 15
-      (local.get 27))
-    (local.set 15
-      (i64.or
-        (i64.shl
-          (i64.and
-            (local.get 15)
-            (i64.const 71777214294589695))
-          (i64.const 8))
-        (i64.and
-          (i64.shr_u
-            (local.get 15)
-            (i64.const 8))
-          (i64.const 71777214294589695))))
-    (local.set 32
-      (i64.rotl
+          (local.get 28)
+          (i64.gt_s
+            (local.get 27)
+            (local.get 28))))
+      (local.set 15
+        (local.get 27))
+      (local.set 15
         (i64.or
           (i64.shl
             (i64.and
               (local.get 15)
-              (i64.const 281470681808895))
-            (i64.const 16))
+              (i64.const 71777214294589695))
+            (i64.const 8))
           (i64.and
             (i64.shr_u
               (local.get 15)
+              (i64.const 8))
+            (i64.const 71777214294589695))))
+      (local.set 32
+        (i64.rotl
+          (i64.or
+            (i64.shl
+              (i64.and
+                (local.get 15)
+                (i64.const 281470681808895))
               (i64.const 16))
-            (i64.const 281470681808895)))
-        (i64.const 32)))
-    (local.set 33
-      (i64.mul
-        (i64.shr_u
-          (i64.and
-            (i64.or
-              (i64.add
-                (i64.and
-                  (local.get 27)
+            (i64.and
+              (i64.shr_u
+                (local.get 15)
+                (i64.const 16))
+              (i64.const 281470681808895)))
+          (i64.const 32)))
+      (local.set 33
+        (i64.mul
+          (i64.shr_u
+            (i64.and
+              (i64.or
+                (i64.add
+                  (i64.and
+                    (local.get 27)
+                    (i64.const 9187201950435737471))
                   (i64.const 9187201950435737471))
-                (i64.const 9187201950435737471))
-              (local.get 27))
-            (i64.const -9187201950435737472))
-          (i64.const 7))
-        (i64.const 255)))
-    (local.set 34
-      (i64.and
-        (local.get 27)
-        (i64.xor
-          (i64.shl
-            (i64.const 1)
-            (local.get 28))
-          (i64.const -1))))
-    (local.set 35
-      (select
-        (i64.const 0)
-        (local.get 27)
-        (i64.ne
-          (local.get 28)
-          (i64.const 0))))
-    (local.set 36
-      (i64.extend_i32_u
-        (i32.shr_u
-          (i32.wrap_i64
-            (local.get 27))
-          (i32.const 3))))
-    (local.set 37
-      (i64.extend32_s
-        (i64.sub
+                (local.get 27))
+              (i64.const -9187201950435737472))
+            (i64.const 7))
+          (i64.const 255)))
+      (local.set 34
+        (i64.and
           (local.get 27)
-          (local.get 28))))
+          (i64.xor
+            (i64.shl
+              (i64.const 1)
+              (local.get 28))
+            (i64.const -1))))
+      (local.set 35
+        (select
+          (i64.const 0)
+          (local.get 27)
+          (i64.ne
+            (local.get 28)
+            (i64.const 0))))
+      (local.set 36
+        (i64.extend_i32_u
+          (i32.shr_u
+            (i32.wrap_i64
+              (local.get 27))
+            (i32.const 3))))
+      (local.set 37
+        (i64.extend32_s
+          (i64.sub
+            (local.get 27)
+            (local.get 28))))
+      (local.set 5
+        (i32.const 16781348))
+      (br 0 (;@2;)))
     (local.set 1
       (i32.add
         (local.get 1)
-        (i32.const 1)))
-    (local.set 5
-      (i32.const 1))
+        (i32.and
+          (i32.shr_u
+            (local.get 5)
+            (i32.const 12))
+          (i32.const 4095))))
     (local.set 16
       (i64.add
         (local.get 2)
-        (i64.const 36)))
-    (br 0 (;@1;)))
+        (i64.extend_i32_u
+          (i32.and
+            (local.get 5)
+            (i32.const 4095))))))
   (i64.store offset=488 align=1
     (local.get 0)
     (local.get 35))

@@ -49,174 +49,170 @@
     (i64.load offset=880 align=1
       (local.get 0)))
   (block  ;; label = @1
-    (if  ;; label = @2
-      (i32.lt_s
-        (local.get 1)
-        (i32.const 7))
-      (then
-        (local.set 5
-          (i32.const 1))
-        (local.set 16
-          (i64.add
-            (local.get 2)
-            (i64.const 0)))
-        (br 1 (;@1;))))
-    (local.set 1
-      (i32.sub
-        (local.get 1)
-        (i32.const 7)))
-    (if  ;; label = @2
-      (i32.eqz
-        (local.get 14))
-      (then
-        (local.set 1
-          (i32.add
-            (local.get 1)
-            (i32.const 7)))
-        (local.set 5
-          (i32.const 1))
-        (local.set 16
-          (i64.add
-            (local.get 2)
-            (i64.const 0)))
-        (br 1 (;@1;))))
-    (if  ;; label = @2
-      (i32.or
-        (i32.and
+    (block  ;; label = @2
+      (if  ;; label = @3
+        (i32.lt_s
+          (local.get 1)
+          (i32.const 7))
+        (then
+          (local.set 5
+            (i32.const 16777216))
+          (br 1 (;@2;))))
+      (local.set 1
+        (i32.sub
+          (local.get 1)
+          (i32.const 7)))
+      (if  ;; label = @3
+        (i32.eqz
+          (local.get 14))
+        (then
+          (local.set 5
+            (i32.const 16805888))
+          (br 1 (;@2;))))
+      (if  ;; label = @3
+        (i32.or
+          (i32.and
+            (f64.ne
+              (local.tee 24
+                (f64.trunc
+                  (local.get 27)))
+              (local.get 27))
+            (i32.ne
+              (local.get 6)
+              (i32.const 0)))
           (f64.ne
-            (local.tee 24
-              (f64.trunc
-                (local.get 27)))
-            (local.get 27))
-          (i32.ne
-            (local.get 6)
-            (i32.const 0)))
-        (f64.ne
-          (f64.convert_i32_s
-            (i32.wrap_i64
-              (local.tee 15
-                (i64.extend_i32_s
-                  (i32.trunc_sat_f64_s
-                    (local.get 24))))))
-          (local.get 24)))
-      (then
-        (local.set 15
-          (call 2
-            (i32.const 182)
-            (i64.reinterpret_f64
-              (local.get 27))
-            (i64.const 0)
-            (i64.const 0)
-            (i32.const 1)))))
-    (local.set 28
-      (local.get 15))
-    (i32.and
-      (f64.ne
-        (local.tee 24
-          (f64.nearest
-            (local.get 27)))
-        (local.get 27))
-      (i32.ne
-        (local.get 6)
-        (i32.const 0)))
-    (local.set 15
-      (i64.trunc_sat_f64_s
-        (local.get 24)))
-    (i32.eqz
-      (i32.and
-        (f64.lt
-          (f64.abs
-            (local.get 24))
-          (f64.const 0x1p+63 (;=9.22337e+18;)))
-        (f64.ge
-          (local.get 24)
-          (f64.const 0x0p+0 (;=0;)))))
-    (if  ;; label = @2
-      (i32.or)
-      (then
-        (local.set 15
-          (call 2
-            (i32.const 185)
-            (i64.reinterpret_f64
-              (local.get 27))
-            (i64.const 0)
-            (i64.const 0)
-            (i32.load offset=212 align=1
-              (local.get 0))))))
-    (local.set 29
-      (local.get 15))
-    (local.set 30
-      (f64.convert_i32_s
-        (i32.wrap_i64
-          (local.get 28))))
-    (local.set 24
-      (f64.convert_i64_s
-        (local.get 29)))
-    (if  ;; label = @2
-      (local.get 6)
-      (then
-        (local.set 24
-          (f64.reinterpret_i64
+            (f64.convert_i32_s
+              (i32.wrap_i64
+                (local.tee 15
+                  (i64.extend_i32_s
+                    (i32.trunc_sat_f64_s
+                      (local.get 24))))))
+            (local.get 24)))
+        (then
+          (local.set 15
             (call 2
-              (i32.const 188)
-              (local.get 29)
+              (i32.const 182)
+              (i64.reinterpret_f64
+                (local.get 27))
+              (i64.const 0)
+              (i64.const 0)
+              (i32.const 1)))))
+      (local.set 28
+        (local.get 15))
+      (i32.and
+        (f64.ne
+          (local.tee 24
+            (f64.nearest
+              (local.get 27)))
+          (local.get 27))
+        (i32.ne
+          (local.get 6)
+          (i32.const 0)))
+      (local.set 15
+        (i64.trunc_sat_f64_s
+          (local.get 24)))
+      (i32.eqz
+        (i32.and
+          (f64.lt
+            (f64.abs
+              (local.get 24))
+            (f64.const 0x1p+63 (;=9.22337e+18;)))
+          (f64.ge
+            (local.get 24)
+            (f64.const 0x0p+0 (;=0;)))))
+      (if  ;; label = @3
+        (i32.or)
+        (then
+          (local.set 15
+            (call 2
+              (i32.const 185)
+              (i64.reinterpret_f64
+                (local.get 27))
               (i64.const 0)
               (i64.const 0)
               (i32.load offset=212 align=1
-                (local.get 0)))))))
-    (local.set 31
-      (local.get 24))
-    (local.set 32
-      (local.get 31))
-    (if  ;; label = @2
-      (i32.and
-        (f64.ne
-          (f64.promote_f32
-            (local.tee 26
-              (f32.demote_f64
-                (local.get 32))))
-          (local.get 32))
-        (i32.ge_u
-          (i32.sub
-            (i32.add
-              (i32.and
-                (i32.shr_u
-                  (i32.reinterpret_f32
-                    (local.get 26))
-                  (i32.const 23))
-                (i32.const 255))
-              (local.get 6))
-            (i32.const 2))
-          (i32.const 253)))
-      (then
-        (local.set 26
-          (f32.reinterpret_i32
-            (i32.wrap_i64
+                (local.get 0))))))
+      (local.set 29
+        (local.get 15))
+      (local.set 30
+        (f64.convert_i32_s
+          (i32.wrap_i64
+            (local.get 28))))
+      (local.set 24
+        (f64.convert_i64_s
+          (local.get 29)))
+      (if  ;; label = @3
+        (local.get 6)
+        (then
+          (local.set 24
+            (f64.reinterpret_i64
               (call 2
-                (i32.const 190)
-                (i64.reinterpret_f64
-                  (local.get 32))
+                (i32.const 188)
+                (local.get 29)
                 (i64.const 0)
                 (i64.const 0)
                 (i32.load offset=212 align=1
-                  (local.get 0))))))))
-    (local.set 33
-      (i64.or
-        (i64.extend_i32_u
-          (i32.reinterpret_f32
-            (local.get 26)))
-        (i64.const -4294967296)))
+                  (local.get 0)))))))
+      (local.set 31
+        (local.get 24))
+      (local.set 32
+        (local.get 31))
+      (if  ;; label = @3
+        (i32.and
+          (f64.ne
+            (f64.promote_f32
+              (local.tee 26
+                (f32.demote_f64
+                  (local.get 32))))
+            (local.get 32))
+          (i32.ge_u
+            (i32.sub
+              (i32.add
+                (i32.and
+                  (i32.shr_u
+                    (i32.reinterpret_f32
+                      (local.get 26))
+                    (i32.const 23))
+                  (i32.const 255))
+                (local.get 6))
+              (i32.const 2))
+            (i32.const 253)))
+        (then
+          (local.set 26
+            (f32.reinterpret_i32
+              (i32.wrap_i64
+                (call 2
+                  (i32.const 190)
+                  (i64.reinterpret_f64
+                    (local.get 32))
+                  (i64.const 0)
+                  (i64.const 0)
+                  (i32.load offset=212 align=1
+                    (local.get 0))))))))
+      (local.set 33
+        (i64.or
+          (i64.extend_i32_u
+            (i32.reinterpret_f32
+              (local.get 26)))
+          (i64.const -4294967296)))
+      (local.set 5
+        (i32.const 16781336))
+      (br 0 (;@2;)))
     (local.set 1
       (i32.add
         (local.get 1)
-        (i32.const 1)))
-    (local.set 5
-      (i32.const 1))
+        (i32.and
+          (i32.shr_u
+            (local.get 5)
+            (i32.const 12))
+          (i32.const 4095))))
     (local.set 16
       (i64.add
         (local.get 2)
-        (i64.const 24)))
-    (br 0 (;@1;)))
+        (i64.extend_i32_u
+          (i32.and
+            (local.get 5)
+            (i32.const 4095))))))
   (i64.store offset=528 align=1
     (local.get 0)
     (local.get 28))

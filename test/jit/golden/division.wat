@@ -22,129 +22,133 @@
     (i64.load offset=568 align=1
       (local.get 0)))
   (block  ;; label = @1
-    (if  ;; label = @2
-      (i32.lt_s
-        (local.get 1)
-        (i32.const 5))
-      (then
-        (local.set 5
-          (i32.const 1))
-        (local.set 16
-          (i64.add
-            (local.get 2)
-            (i64.const 0)))
-        (br 1 (;@1;))))
-    (local.set 1
-      (i32.sub
-        (local.get 1)
-        (i32.const 5)))
-    (local.set 29
-      (if (result i64)  ;; label = @2
-        (i64.gt_u
-          (i64.add
-            (local.get 27)
+    (block  ;; label = @2
+      (if  ;; label = @3
+        (i32.lt_s
+          (local.get 1)
+          (i32.const 5))
+        (then
+          (local.set 5
+            (i32.const 16777216))
+          (br 1 (;@2;))))
+      (local.set 1
+        (i32.sub
+          (local.get 1)
+          (i32.const 5)))
+      (local.set 29
+        (if (result i64)  ;; label = @3
+          (i64.gt_u
+            (i64.add
+              (local.get 27)
+              (i64.const 1))
             (i64.const 1))
-          (i64.const 1))
-        (then
-          (i64.div_s
-            (local.get 28)
-            (local.get 27)))
-        (else
-          (select
-            (i64.sub
-              (i64.const 0)
-              (local.get 28))
-            (i64.const -1)
-            (i32.wrap_i64
-              (local.get 27))))))
-    (local.set 30
-      (if (result i64)  ;; label = @2
-        (i64.eqz
-          (local.get 27))
-        (then
-          (local.get 28))
-        (else
-          (i64.rem_u
-            (local.get 28)
-            (local.get 27)))))
-    (local.set 31
-      (if (result i64)  ;; label = @2
-        (i32.gt_u
-          (i32.add
-            (i32.wrap_i64
-              (local.get 27))
-            (i32.const 1))
-          (i32.const 1))
-        (then
-          (i64.extend_i32_s
-            (i32.div_s
-              (i32.wrap_i64
-                (local.get 28))
-              (i32.wrap_i64
-                (local.get 27)))))
-        (else
-          (i64.extend32_s
+          (then
+            (i64.div_s
+              (local.get 28)
+              (local.get 27)))
+          (else
             (select
               (i64.sub
                 (i64.const 0)
                 (local.get 28))
               (i64.const -1)
               (i32.wrap_i64
-                (local.get 27)))))))
-    (local.set 32
-      (i64.add
-        (i64.add
-          (i64.mul
-            (i64.shr_s
+                (local.get 27))))))
+      (local.set 30
+        (if (result i64)  ;; label = @3
+          (i64.eqz
+            (local.get 27))
+          (then
+            (local.get 28))
+          (else
+            (i64.rem_u
               (local.get 28)
-              (i64.const 32))
-            (i64.shr_u
-              (local.get 27)
-              (i64.const 32)))
-          (i64.shr_s
-            (local.tee 15
-              (i64.add
-                (i64.mul
-                  (i64.shr_s
-                    (local.get 28)
-                    (i64.const 32))
-                  (i64.extend_i32_u
-                    (i32.wrap_i64
-                      (local.get 27))))
-                (i64.shr_u
-                  (i64.mul
-                    (i64.extend_i32_u
-                      (i32.wrap_i64
-                        (local.get 28)))
-                    (i64.extend_i32_u
-                      (i32.wrap_i64
-                        (local.get 27))))
-                  (i64.const 32))))
-            (i64.const 32)))
-        (i64.shr_u
+              (local.get 27)))))
+      (local.set 31
+        (if (result i64)  ;; label = @3
+          (i32.gt_u
+            (i32.add
+              (i32.wrap_i64
+                (local.get 27))
+              (i32.const 1))
+            (i32.const 1))
+          (then
+            (i64.extend_i32_s
+              (i32.div_s
+                (i32.wrap_i64
+                  (local.get 28))
+                (i32.wrap_i64
+                  (local.get 27)))))
+          (else
+            (i64.extend32_s
+              (select
+                (i64.sub
+                  (i64.const 0)
+                  (local.get 28))
+                (i64.const -1)
+                (i32.wrap_i64
+                  (local.get 27)))))))
+      (local.set 32
+        (i64.add
           (i64.add
             (i64.mul
-              (i64.extend_i32_u
-                (i32.wrap_i64
-                  (local.get 28)))
+              (i64.shr_s
+                (local.get 28)
+                (i64.const 32))
               (i64.shr_u
                 (local.get 27)
                 (i64.const 32)))
-            (i64.extend_i32_u
-              (i32.wrap_i64
-                (local.get 15))))
-          (i64.const 32))))
+            (i64.shr_s
+              (local.tee 15
+                (i64.add
+                  (i64.mul
+                    (i64.shr_s
+                      (local.get 28)
+                      (i64.const 32))
+                    (i64.extend_i32_u
+                      (i32.wrap_i64
+                        (local.get 27))))
+                  (i64.shr_u
+                    (i64.mul
+                      (i64.extend_i32_u
+                        (i32.wrap_i64
+                          (local.get 28)))
+                      (i64.extend_i32_u
+                        (i32.wrap_i64
+                          (local.get 27))))
+                    (i64.const 32))))
+              (i64.const 32)))
+          (i64.shr_u
+            (i64.add
+              (i64.mul
+                (i64.extend_i32_u
+                  (i32.wrap_i64
+                    (local.get 28)))
+                (i64.shr_u
+                  (local.get 27)
+                  (i64.const 32)))
+              (i64.extend_i32_u
+                (i32.wrap_i64
+                  (local.get 15))))
+            (i64.const 32))))
+      (local.set 5
+        (i32.const 16781328))
+      (br 0 (;@2;)))
     (local.set 1
       (i32.add
         (local.get 1)
-        (i32.const 1)))
-    (local.set 5
-      (i32.const 1))
+        (i32.and
+          (i32.shr_u
+            (local.get 5)
+            (i32.const 12))
+          (i32.const 4095))))
     (local.set 16
       (i64.add
         (local.get 2)
-        (i64.const 16)))
-    (br 0 (;@1;)))
+        (i64.extend_i32_u
+          (i32.and
+            (local.get 5)
+            (i32.const 4095))))))
   (i64.store offset=528 align=1
     (local.get 0)
     (local.get 29))

@@ -55,142 +55,146 @@
     (f64.load offset=872 align=1
       (local.get 0)))
   (block  ;; label = @1
-    (loop  ;; label = @2
-      (if  ;; label = @3
-        (i32.lt_s
-          (local.get 1)
-          (i32.const 5))
-        (then
-          (local.set 5
-            (i32.const 1))
-          (local.set 16
-            (i64.add
-              (local.get 2)
-              (i64.const 0)))
-          (br 2 (;@1;))))
-      (local.set 1
-        (i32.sub
-          (local.get 1)
-          (i32.const 5)))
-      (if  ;; label = @3
-        (i32.eqz
-          (local.get 14))
-        (then
-          (local.set 1
-            (i32.add
-              (local.get 1)
-              (i32.const 5)))
-          (local.set 5
-            (i32.const 1))
-          (local.set 16
-            (i64.add
-              (local.get 2)
-              (i64.const 0)))
-          (br 2 (;@1;))))
-      (if  ;; label = @3
-        (i32.eqz
-          (f64.lt
-            (f64.abs
-              (local.tee 24
-                (f64.add
-                  (local.get 27)
-                  (local.get 28))))
-            (local.get 25)))
-        (then
-          (local.set 24
-            (f64.reinterpret_i64
-              (call 2
-                (i32.const 166)
-                (i64.reinterpret_f64
-                  (local.get 27))
-                (i64.reinterpret_f64
-                  (local.get 28))
-                (i64.const 0)
-                (i32.load offset=212 align=1
-                  (local.get 0)))))))
-      (local.set 27
-        (local.get 24))
-      (local.set 24
-        (f64.mul
-          (local.get 27)
-          (local.get 27)))
-      (if  ;; label = @3
-        (i32.ge_u
+    (block  ;; label = @2
+      (loop  ;; label = @3
+        (if  ;; label = @4
+          (i32.lt_s
+            (local.get 1)
+            (i32.const 5))
+          (then
+            (local.set 5
+              (i32.const 16777216))
+            (br 2 (;@2;))))
+        (local.set 1
           (i32.sub
-            (i32.add
-              (i32.and
-                (i32.wrap_i64
-                  (i64.shr_u
-                    (i64.reinterpret_f64
-                      (local.get 24))
-                    (i64.const 52)))
-                (i32.const 2047))
-              (local.get 6))
-            (i32.const 2))
-          (i32.const 2045))
-        (then
-          (local.set 24
-            (f64.reinterpret_i64
-              (call 2
-                (i32.const 168)
-                (i64.reinterpret_f64
-                  (local.get 27))
-                (i64.reinterpret_f64
-                  (local.get 27))
-                (i64.const 0)
-                (i32.const 0))))))
-      (local.set 29
-        (local.get 24))
-      (local.set 30
-        (f64.reinterpret_i64
-          (call 2
-            (i32.const 164)
-            (i64.reinterpret_f64
-              (local.get 29))
-            (i64.reinterpret_f64
-              (local.get 27))
-            (i64.reinterpret_f64
-              (local.get 28))
-            (i32.load offset=212 align=1
-              (local.get 0)))))
-      (local.set 15
-        (i64.extend_i32_u
-          (f64.lt
-            (local.get 27)
-            (local.get 30))))
-      (if  ;; label = @3
-        (i32.eqz
-          (i32.or
+            (local.get 1)
+            (i32.const 5)))
+        (if  ;; label = @4
+          (i32.eqz
+            (local.get 14))
+          (then
+            (local.set 5
+              (i32.const 16797696))
+            (br 2 (;@2;))))
+        (if  ;; label = @4
+          (i32.eqz
             (f64.lt
-              (local.get 27)
-              (local.get 30))
-            (f64.ge
-              (local.get 27)
-              (local.get 30))))
-        (then
-          (local.set 15
+              (f64.abs
+                (local.tee 24
+                  (f64.add
+                    (local.get 27)
+                    (local.get 28))))
+              (local.get 25)))
+          (then
+            (local.set 24
+              (f64.reinterpret_i64
+                (call 2
+                  (i32.const 166)
+                  (i64.reinterpret_f64
+                    (local.get 27))
+                  (i64.reinterpret_f64
+                    (local.get 28))
+                  (i64.const 0)
+                  (i32.load offset=212 align=1
+                    (local.get 0)))))))
+        (local.set 27
+          (local.get 24))
+        (local.set 24
+          (f64.mul
+            (local.get 27)
+            (local.get 27)))
+        (if  ;; label = @4
+          (i32.ge_u
+            (i32.sub
+              (i32.add
+                (i32.and
+                  (i32.wrap_i64
+                    (i64.shr_u
+                      (i64.reinterpret_f64
+                        (local.get 24))
+                      (i64.const 52)))
+                  (i32.const 2047))
+                (local.get 6))
+              (i32.const 2))
+            (i32.const 2045))
+          (then
+            (local.set 24
+              (f64.reinterpret_i64
+                (call 2
+                  (i32.const 168)
+                  (i64.reinterpret_f64
+                    (local.get 27))
+                  (i64.reinterpret_f64
+                    (local.get 27))
+                  (i64.const 0)
+                  (i32.const 0))))))
+        (local.set 29
+          (local.get 24))
+        (local.set 30
+          (f64.reinterpret_i64
             (call 2
-              (i32.const 177)
+              (i32.const 164)
+              (i64.reinterpret_f64
+                (local.get 29))
               (i64.reinterpret_f64
                 (local.get 27))
               (i64.reinterpret_f64
+                (local.get 28))
+              (i32.load offset=212 align=1
+                (local.get 0)))))
+        (local.set 15
+          (i64.extend_i32_u
+            (f64.lt
+              (local.get 27)
+              (local.get 30))))
+        (if  ;; label = @4
+          (i32.eqz
+            (i32.or
+              (f64.lt
+                (local.get 27)
                 (local.get 30))
-              (i64.const 0)
-              (i32.const 0)))))
-      (local.set 31
-        (local.get 15))
-      (if  ;; label = @3
-        (i64.ne
-          (local.get 31)
-          (i64.const 0))
-        (then
-          (br 1 (;@2;)))
-        (else
-          (local.set 16
-            (i64.add
-              (local.get 2)
-              (i64.const 20)))
-          (br 2 (;@1;))))))
+              (f64.ge
+                (local.get 27)
+                (local.get 30))))
+          (then
+            (local.set 15
+              (call 2
+                (i32.const 177)
+                (i64.reinterpret_f64
+                  (local.get 27))
+                (i64.reinterpret_f64
+                  (local.get 30))
+                (i64.const 0)
+                (i32.const 0)))))
+        (local.set 31
+          (local.get 15))
+        (if  ;; label = @4
+          (i64.ne
+            (local.get 31)
+            (i64.const 0))
+          (then
+            (br 1 (;@3;)))
+          (else
+            (local.set 16
+              (i64.add
+                (local.get 2)
+                (i64.const 20)))
+            (br 3 (;@1;))))))
+    (local.set 1
+      (i32.add
+        (local.get 1)
+        (i32.and
+          (i32.shr_u
+            (local.get 5)
+            (i32.const 12))
+          (i32.const 4095))))
+    (local.set 16
+      (i64.add
+        (local.get 2)
+        (i64.extend_i32_u
+          (i32.and
+            (local.get 5)
+            (i32.const 4095))))))
   (i64.store offset=536 align=1
     (local.get 0)
     (local.get 31))

@@ -34,237 +34,217 @@
     (f64.load offset=864 align=1
       (local.get 0)))
   (block  ;; label = @1
-    (loop  ;; label = @2
-      (if  ;; label = @3
-        (i32.lt_s
-          (local.get 1)
-          (i32.const 7))
-        (then
-          (local.set 5
-            (i32.const 1))
-          (local.set 16
-            (i64.add
-              (local.get 2)
-              (i64.const 0)))
-          (br 2 (;@1;))))
-      (local.set 1
-        (i32.sub
-          (local.get 1)
-          (i32.const 7)))
-      (if  ;; label = @3
-        (i32.eqz
-          (local.get 14))
-        (then
-          (local.set 1
-            (i32.add
-              (local.get 1)
-              (i32.const 7)))
-          (local.set 5
-            (i32.const 1))
-          (local.set 16
-            (i64.add
-              (local.get 2)
-              (i64.const 0)))
-          (br 2 (;@1;))))
-      (local.set 15
-        (local.get 27))
-      (if  ;; label = @3
-        (i64.ne
-          (i64.load align=1
-            (local.tee 4
-              (i32.add
-                (i32.and
-                  (i32.wrap_i64
-                    (i64.shr_u
-                      (local.get 15)
-                      (i64.const 8)))
-                  (i32.const 16368))
-                (local.get 3))))
+    (block  ;; label = @2
+      (loop  ;; label = @3
+        (if  ;; label = @4
+          (i32.lt_s
+            (local.get 1)
+            (i32.const 7))
+          (then
+            (local.set 5
+              (i32.const 16777216))
+            (br 2 (;@2;))))
+        (local.set 1
+          (i32.sub
+            (local.get 1)
+            (i32.const 7)))
+        (if  ;; label = @4
+          (i32.eqz
+            (local.get 14))
+          (then
+            (local.set 5
+              (i32.const 16805888))
+            (br 2 (;@2;))))
+        (local.set 15
+          (local.get 27))
+        (if  ;; label = @4
+          (i64.ne
+            (i64.load align=1
+              (local.tee 4
+                (i32.add
+                  (i32.and
+                    (i32.wrap_i64
+                      (i64.shr_u
+                        (local.get 15)
+                        (i64.const 8)))
+                    (i32.const 16368))
+                  (local.get 3))))
+            (i64.and
+              (i64.add
+                (local.get 15)
+                (i64.const 7))
+              (i64.const -4096)))
+          (then
+            (if  ;; label = @5
+              (i32.eqz
+                (call 0
+                  (local.get 0)
+                  (local.get 15)
+                  (i32.const 8)
+                  (i32.const 0)))
+              (then
+                (local.set 5
+                  (i32.const 16805888))
+                (br 3 (;@2;))))))
+        (local.set 21
           (i64.and
             (i64.add
               (local.get 15)
               (i64.const 7))
             (i64.const -4096)))
-        (then
-          (if  ;; label = @4
-            (i32.eqz
-              (call 0
-                (local.get 0)
-                (local.get 15)
-                (i32.const 8)
-                (i32.const 0)))
-            (then
-              (local.set 1
-                (i32.add
-                  (local.get 1)
-                  (i32.const 7)))
-              (local.set 5
-                (i32.const 1))
-              (local.set 16
-                (i64.add
-                  (local.get 2)
-                  (i64.const 0)))
-              (br 3 (;@1;))))))
-      (local.set 21
-        (i64.and
+        (local.set 11
+          (i32.load offset=8 align=1
+            (local.get 4)))
+        (local.set 28
+          (f64.load align=1
+            (i32.add
+              (i32.wrap_i64
+                (local.get 15))
+              (local.get 11))))
+        (local.set 15
           (i64.add
-            (local.get 15)
-            (i64.const 7))
-          (i64.const -4096)))
-      (local.set 11
-        (i32.load offset=8 align=1
-          (local.get 4)))
-      (local.set 28
-        (f64.load align=1
-          (i32.add
-            (i32.wrap_i64
-              (local.get 15))
-            (local.get 11))))
-      (local.set 15
-        (i64.add
-          (local.get 27)
-          (i64.const 8)))
-      (if  ;; label = @3
-        (i64.ne
-          (i64.and
-            (i64.add
-              (local.get 15)
-              (i64.const 3))
-            (i64.const -4096))
-          (local.get 21))
-        (then
-          (if  ;; label = @4
-            (i64.ne
-              (i64.load align=1
-                (local.tee 4
-                  (i32.add
-                    (i32.and
-                      (i32.wrap_i64
-                        (i64.shr_u
-                          (local.get 15)
-                          (i64.const 8)))
-                      (i32.const 16368))
-                    (local.get 3))))
+            (local.get 27)
+            (i64.const 8)))
+        (if  ;; label = @4
+          (i64.ne
+            (i64.and
+              (i64.add
+                (local.get 15)
+                (i64.const 3))
+              (i64.const -4096))
+            (local.get 21))
+          (then
+            (if  ;; label = @5
+              (i64.ne
+                (i64.load align=1
+                  (local.tee 4
+                    (i32.add
+                      (i32.and
+                        (i32.wrap_i64
+                          (i64.shr_u
+                            (local.get 15)
+                            (i64.const 8)))
+                        (i32.const 16368))
+                      (local.get 3))))
+                (i64.and
+                  (i64.add
+                    (local.get 15)
+                    (i64.const 3))
+                  (i64.const -4096)))
+              (then
+                (if  ;; label = @6
+                  (i32.eqz
+                    (call 0
+                      (local.get 0)
+                      (local.get 15)
+                      (i32.const 4)
+                      (i32.const 0)))
+                  (then
+                    (local.set 5
+                      (i32.const 16801796))
+                    (br 4 (;@2;))))))
+            (local.set 21
               (i64.and
                 (i64.add
                   (local.get 15)
                   (i64.const 3))
                 (i64.const -4096)))
-            (then
-              (if  ;; label = @5
-                (i32.eqz
-                  (call 0
-                    (local.get 0)
-                    (local.get 15)
-                    (i32.const 4)
-                    (i32.const 0)))
-                (then
-                  (local.set 1
-                    (i32.add
-                      (local.get 1)
-                      (i32.const 6)))
-                  (local.set 5
-                    (i32.const 1))
-                  (local.set 16
-                    (i64.add
-                      (local.get 2)
-                      (i64.const 4)))
-                  (br 4 (;@1;))))))
-          (local.set 21
+            (local.set 11
+              (i32.load offset=8 align=1
+                (local.get 4)))))
+        (local.set 29
+          (i64.or
+            (i64.load32_u align=1
+              (i32.add
+                (i32.wrap_i64
+                  (local.get 15))
+                (local.get 11)))
+            (i64.const -4294967296)))
+        (local.set 30
+          (f64.neg
+            (local.get 28)))
+        (local.set 31
+          (i64.extend32_s
+            (local.get 29)))
+        (local.set 15
+          (i64.add
+            (local.get 27)
+            (i64.const 16)))
+        (if  ;; label = @4
+          (i64.ne
+            (i64.load offset=16384 align=1
+              (local.tee 4
+                (i32.add
+                  (i32.and
+                    (i32.wrap_i64
+                      (i64.shr_u
+                        (local.get 15)
+                        (i64.const 8)))
+                    (i32.const 16368))
+                  (local.get 3))))
             (i64.and
               (i64.add
                 (local.get 15)
-                (i64.const 3))
+                (i64.const 7))
               (i64.const -4096)))
-          (local.set 11
-            (i32.load offset=8 align=1
-              (local.get 4)))))
-      (local.set 29
-        (i64.or
-          (i64.load32_u align=1
-            (i32.add
-              (i32.wrap_i64
-                (local.get 15))
-              (local.get 11)))
-          (i64.const -4294967296)))
-      (local.set 30
-        (f64.neg
-          (local.get 28)))
-      (local.set 31
-        (i64.extend32_s
-          (local.get 29)))
-      (local.set 15
-        (i64.add
-          (local.get 27)
-          (i64.const 16)))
-      (if  ;; label = @3
-        (i64.ne
-          (i64.load offset=16384 align=1
-            (local.tee 4
-              (i32.add
-                (i32.and
-                  (i32.wrap_i64
-                    (i64.shr_u
-                      (local.get 15)
-                      (i64.const 8)))
-                  (i32.const 16368))
-                (local.get 3))))
+          (then
+            (if  ;; label = @5
+              (i32.eqz
+                (call 0
+                  (local.get 0)
+                  (local.get 15)
+                  (i32.const 8)
+                  (i32.const 1)))
+              (then
+                (local.set 5
+                  (i32.const 16789520))
+                (br 3 (;@2;))))))
+        (local.set 22
           (i64.and
             (i64.add
               (local.get 15)
               (i64.const 7))
             (i64.const -4096)))
-        (then
-          (if  ;; label = @4
-            (i32.eqz
-              (call 0
-                (local.get 0)
-                (local.get 15)
-                (i32.const 8)
-                (i32.const 1)))
-            (then
-              (local.set 1
-                (i32.add
-                  (local.get 1)
-                  (i32.const 3)))
-              (local.set 5
-                (i32.const 1))
-              (local.set 16
-                (i64.add
-                  (local.get 2)
-                  (i64.const 16)))
-              (br 3 (;@1;))))))
-      (local.set 22
-        (i64.and
+        (local.set 12
+          (i32.load offset=16392 align=1
+            (local.get 4)))
+        (f64.store align=1
+          (i32.add
+            (i32.wrap_i64
+              (local.get 15))
+            (local.get 12))
+          (local.get 30))
+        (local.set 27
           (i64.add
-            (local.get 15)
-            (i64.const 7))
-          (i64.const -4096)))
-      (local.set 12
-        (i32.load offset=16392 align=1
-          (local.get 4)))
-      (f64.store align=1
-        (i32.add
-          (i32.wrap_i64
-            (local.get 15))
-          (local.get 12))
-        (local.get 30))
-      (local.set 27
-        (i64.add
-          (local.get 27)
-          (i64.const 8)))
-      (if  ;; label = @3
-        (i64.ne
-          (local.get 27)
-          (local.get 32))
-        (then
-          (br 1 (;@2;)))
-        (else
-          (local.set 16
-            (i64.add
-              (local.get 2)
-              (i64.const 28)))
-          (br 2 (;@1;))))))
+            (local.get 27)
+            (i64.const 8)))
+        (if  ;; label = @4
+          (i64.ne
+            (local.get 27)
+            (local.get 32))
+          (then
+            (br 1 (;@3;)))
+          (else
+            (local.set 16
+              (i64.add
+                (local.get 2)
+                (i64.const 28)))
+            (br 3 (;@1;))))))
+    (local.set 1
+      (i32.add
+        (local.get 1)
+        (i32.and
+          (i32.shr_u
+            (local.get 5)
+            (i32.const 12))
+          (i32.const 4095))))
+    (local.set 16
+      (i64.add
+        (local.get 2)
+        (i64.extend_i32_u
+          (i32.and
+            (local.get 5)
+            (i32.const 4095))))))
   (i64.store offset=528 align=1
     (local.get 0)
     (local.get 27))

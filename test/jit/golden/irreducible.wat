@@ -7,38 +7,50 @@
     (i64.load offset=528 align=1
       (local.get 0)))
   (block  ;; label = @1
-    (if  ;; label = @2
-      (i32.lt_s
-        (local.get 1)
-        (i32.const 1))
-      (then
-        (local.set 5
+    (block  ;; label = @2
+      (if  ;; label = @3
+        (i32.lt_s
+          (local.get 1)
           (i32.const 1))
-        (local.set 16
-          (i64.add
-            (local.get 2)
-            (i64.const 0)))
-        (br 1 (;@1;))))
+        (then
+          (local.set 5
+            (i32.const 16777216))
+          (br 1 (;@2;))))
+      (local.set 1
+        (i32.sub
+          (local.get 1)
+          (i32.const 1)))
+      (if  ;; label = @3
+        (i64.eq
+          (local.get 27)
+          (i64.const 0))
+        (then
+          (local.set 16
+            (i64.add
+              (local.get 2)
+              (i64.const 12)))
+          (br 2 (;@1;)))
+        (else
+          (local.set 16
+            (i64.add
+              (local.get 2)
+              (i64.const 4)))
+          (br 2 (;@1;)))))
     (local.set 1
-      (i32.sub
+      (i32.add
         (local.get 1)
-        (i32.const 1)))
-    (if  ;; label = @2
-      (i64.eq
-        (local.get 27)
-        (i64.const 0))
-      (then
-        (local.set 16
-          (i64.add
-            (local.get 2)
-            (i64.const 12)))
-        (br 1 (;@1;)))
-      (else
-        (local.set 16
-          (i64.add
-            (local.get 2)
-            (i64.const 4)))
-        (br 1 (;@1;)))))
+        (i32.and
+          (i32.shr_u
+            (local.get 5)
+            (i32.const 12))
+          (i32.const 4095))))
+    (local.set 16
+      (i64.add
+        (local.get 2)
+        (i64.extend_i32_u
+          (i32.and
+            (local.get 5)
+            (i32.const 4095))))))
   (i64.store align=1
     (local.get 0)
     (local.get 16))

@@ -7,39 +7,51 @@
     (i64.load offset=528 align=1
       (local.get 0)))
   (block  ;; label = @1
-    (loop  ;; label = @2
-      (if  ;; label = @3
-        (i32.lt_s
-          (local.get 1)
-          (i32.const 2))
-        (then
-          (local.set 5
-            (i32.const 1))
-          (local.set 16
-            (i64.add
-              (local.get 2)
-              (i64.const 4088)))
-          (br 2 (;@1;))))
-      (local.set 1
-        (i32.sub
-          (local.get 1)
-          (i32.const 2)))
-      (local.set 27
-        (i64.add
-          (local.get 27)
-          (i64.const 1)))
-      (if  ;; label = @3
-        (i64.ne
-          (local.get 27)
-          (i64.const 0))
-        (then
-          (br 1 (;@2;)))
-        (else
-          (local.set 16
-            (i64.add
-              (local.get 2)
-              (i64.const 4096)))
-          (br 2 (;@1;))))))
+    (block  ;; label = @2
+      (loop  ;; label = @3
+        (if  ;; label = @4
+          (i32.lt_s
+            (local.get 1)
+            (i32.const 2))
+          (then
+            (local.set 5
+              (i32.const 16781304))
+            (br 2 (;@2;))))
+        (local.set 1
+          (i32.sub
+            (local.get 1)
+            (i32.const 2)))
+        (local.set 27
+          (i64.add
+            (local.get 27)
+            (i64.const 1)))
+        (if  ;; label = @4
+          (i64.ne
+            (local.get 27)
+            (i64.const 0))
+          (then
+            (br 1 (;@3;)))
+          (else
+            (local.set 16
+              (i64.add
+                (local.get 2)
+                (i64.const 4096)))
+            (br 3 (;@1;))))))
+    (local.set 1
+      (i32.add
+        (local.get 1)
+        (i32.and
+          (i32.shr_u
+            (local.get 5)
+            (i32.const 12))
+          (i32.const 4095))))
+    (local.set 16
+      (i64.add
+        (local.get 2)
+        (i64.extend_i32_u
+          (i32.and
+            (local.get 5)
+            (i32.const 4095))))))
   (i64.store offset=528 align=1
     (local.get 0)
     (local.get 27))

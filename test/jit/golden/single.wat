@@ -52,128 +52,146 @@
     (f64.load offset=888 align=1
       (local.get 0)))
   (block  ;; label = @1
-    (if  ;; label = @2
-      (i32.lt_s
-        (local.get 1)
-        (i32.const 8))
-      (then
-        (local.set 5
-          (i32.const 1))
-        (local.set 16
-          (i64.add
-            (local.get 2)
-            (i64.const 0)))
-        (br 1 (;@1;))))
-    (local.set 1
-      (i32.sub
-        (local.get 1)
-        (i32.const 8)))
-    (if  ;; label = @2
-      (i32.eqz
-        (local.get 14))
-      (then
-        (local.set 1
-          (i32.add
-            (local.get 1)
-            (i32.const 8)))
-        (local.set 5
-          (i32.const 1))
-        (local.set 16
-          (i64.add
-            (local.get 2)
-            (i64.const 0)))
-        (br 1 (;@1;))))
-    (local.set 15
-      (local.get 27))
-    (if  ;; label = @2
-      (i64.ne
-        (i64.load align=1
-          (local.tee 4
-            (i32.add
-              (i32.and
-                (i32.wrap_i64
-                  (i64.shr_u
-                    (local.get 15)
-                    (i64.const 8)))
-                (i32.const 16368))
-              (local.get 3))))
+    (block  ;; label = @2
+      (if  ;; label = @3
+        (i32.lt_s
+          (local.get 1)
+          (i32.const 8))
+        (then
+          (local.set 5
+            (i32.const 16777216))
+          (br 1 (;@2;))))
+      (local.set 1
+        (i32.sub
+          (local.get 1)
+          (i32.const 8)))
+      (if  ;; label = @3
+        (i32.eqz
+          (local.get 14))
+        (then
+          (local.set 5
+            (i32.const 16809984))
+          (br 1 (;@2;))))
+      (local.set 15
+        (local.get 27))
+      (if  ;; label = @3
+        (i64.ne
+          (i64.load align=1
+            (local.tee 4
+              (i32.add
+                (i32.and
+                  (i32.wrap_i64
+                    (i64.shr_u
+                      (local.get 15)
+                      (i64.const 8)))
+                  (i32.const 16368))
+                (local.get 3))))
+          (i64.and
+            (i64.add
+              (local.get 15)
+              (i64.const 3))
+            (i64.const -4096)))
+        (then
+          (if  ;; label = @4
+            (i32.eqz
+              (call 0
+                (local.get 0)
+                (local.get 15)
+                (i32.const 4)
+                (i32.const 0)))
+            (then
+              (local.set 5
+                (i32.const 16809984))
+              (br 2 (;@2;))))))
+      (local.set 21
         (i64.and
           (i64.add
             (local.get 15)
             (i64.const 3))
           (i64.const -4096)))
-      (then
-        (if  ;; label = @3
-          (i32.eqz
-            (call 0
-              (local.get 0)
-              (local.get 15)
-              (i32.const 4)
-              (i32.const 0)))
-          (then
-            (local.set 1
+      (local.set 11
+        (i32.load offset=8 align=1
+          (local.get 4)))
+      (local.set 28
+        (i64.or
+          (i64.load32_u align=1
+            (i32.add
+              (i32.wrap_i64
+                (local.get 15))
+              (local.get 11)))
+          (i64.const -4294967296)))
+      (if  ;; label = @3
+        (i64.lt_u
+          (local.get 29)
+          (i64.const -4294967296))
+        (then
+          (local.set 5
+            (i32.const 16805892))
+          (br 1 (;@2;))))
+      (local.set 26
+        (f32.demote_f64
+          (local.tee 24
+            (f64.add
+              (f64.mul
+                (f64.promote_f32
+                  (f32.reinterpret_i32
+                    (i32.wrap_i64
+                      (local.get 28))))
+                (f64.promote_f32
+                  (f32.reinterpret_i32
+                    (i32.wrap_i64
+                      (local.get 28)))))
+              (f64.promote_f32
+                (f32.reinterpret_i32
+                  (i32.wrap_i64
+                    (local.get 29))))))))
+      (if  ;; label = @3
+        (i32.or
+          (i32.ge_u
+            (i32.sub
               (i32.add
-                (local.get 1)
-                (i32.const 8)))
-            (local.set 5
-              (i32.const 1))
-            (local.set 16
-              (i64.add
-                (local.get 2)
-                (i64.const 0)))
-            (br 2 (;@1;))))))
-    (local.set 21
-      (i64.and
-        (i64.add
-          (local.get 15)
-          (i64.const 3))
-        (i64.const -4096)))
-    (local.set 11
-      (i32.load offset=8 align=1
-        (local.get 4)))
-    (local.set 28
-      (i64.or
-        (i64.load32_u align=1
-          (i32.add
+                (i32.and
+                  (i32.shr_u
+                    (i32.reinterpret_f32
+                      (local.get 26))
+                    (i32.const 23))
+                  (i32.const 255))
+                (local.get 6))
+              (i32.const 2))
+            (i32.const 253))
+          (i32.eq
+            (i32.and
+              (i32.wrap_i64
+                (i64.reinterpret_f64
+                  (local.get 24)))
+              (i32.const 536870911))
+            (i32.const 268435456)))
+        (then
+          (local.set 26
+            (f32.reinterpret_i32
+              (i32.wrap_i64
+                (call 2
+                  (i32.const 132)
+                  (local.get 28)
+                  (local.get 28)
+                  (local.get 29)
+                  (i32.load offset=212 align=1
+                    (local.get 0))))))))
+      (local.set 30
+        (i64.or
+          (i64.extend_i32_u
+            (i32.reinterpret_f32
+              (local.get 26)))
+          (i64.const -4294967296)))
+      (local.set 26
+        (f32.mul
+          (f32.reinterpret_i32
             (i32.wrap_i64
-              (local.get 15))
-            (local.get 11)))
-        (i64.const -4294967296)))
-    (if  ;; label = @2
-      (i64.lt_u
-        (local.get 29)
-        (i64.const -4294967296))
-      (then
-        (local.set 1
-          (i32.add
-            (local.get 1)
-            (i32.const 7)))
-        (local.set 5
-          (i32.const 1))
-        (local.set 16
-          (i64.add
-            (local.get 2)
-            (i64.const 4)))
-        (br 1 (;@1;))))
-    (local.set 26
-      (f32.demote_f64
-        (local.tee 24
-          (f64.add
-            (f64.mul
-              (f64.promote_f32
-                (f32.reinterpret_i32
-                  (i32.wrap_i64
-                    (local.get 28))))
-              (f64.promote_f32
-                (f32.reinterpret_i32
-                  (i32.wrap_i64
-                    (local.get 28)))))
-            (f64.promote_f32
-              (f32.reinterpret_i32
-                (i32.wrap_i64
-                  (local.get 29))))))))
-    (if  ;; label = @2
-      (i32.or
+              (local.get 30)))
+          (f32.reinterpret_i32
+            (i32.wrap_i64
+              (local.get 28)))))
+      (if  ;; label = @3
         (i32.ge_u
           (i32.sub
             (i32.add
@@ -186,196 +204,150 @@
               (local.get 6))
             (i32.const 2))
           (i32.const 253))
-        (i32.eq
-          (i32.and
-            (i32.wrap_i64
-              (i64.reinterpret_f64
-                (local.get 24)))
-            (i32.const 536870911))
-          (i32.const 268435456)))
-      (then
-        (local.set 26
-          (f32.reinterpret_i32
-            (i32.wrap_i64
-              (call 2
-                (i32.const 132)
-                (local.get 28)
-                (local.get 28)
-                (local.get 29)
-                (i32.load offset=212 align=1
-                  (local.get 0))))))))
-    (local.set 30
-      (i64.or
+        (then
+          (local.set 26
+            (f32.reinterpret_i32
+              (i32.wrap_i64
+                (call 2
+                  (i32.const 138)
+                  (local.get 30)
+                  (local.get 28)
+                  (i64.const 0)
+                  (i32.load offset=212 align=1
+                    (local.get 0))))))))
+      (local.set 31
+        (i64.or
+          (i64.extend_i32_u
+            (i32.reinterpret_f32
+              (local.get 26)))
+          (i64.const -4294967296)))
+      (local.set 32
+        (i64.xor
+          (local.get 31)
+          (i64.and
+            (local.get 30)
+            (i64.const 2147483648))))
+      (local.set 15
         (i64.extend_i32_u
-          (i32.reinterpret_f32
-            (local.get 26)))
-        (i64.const -4294967296)))
-    (local.set 26
-      (f32.mul
-        (f32.reinterpret_i32
-          (i32.wrap_i64
-            (local.get 30)))
-        (f32.reinterpret_i32
-          (i32.wrap_i64
-            (local.get 28)))))
-    (if  ;; label = @2
-      (i32.ge_u
-        (i32.sub
-          (i32.add
-            (i32.and
-              (i32.shr_u
-                (i32.reinterpret_f32
-                  (local.get 26))
-                (i32.const 23))
-              (i32.const 255))
-            (local.get 6))
-          (i32.const 2))
-        (i32.const 253))
-      (then
-        (local.set 26
-          (f32.reinterpret_i32
-            (i32.wrap_i64
-              (call 2
-                (i32.const 138)
-                (local.get 30)
-                (local.get 28)
-                (i64.const 0)
-                (i32.load offset=212 align=1
-                  (local.get 0))))))))
-    (local.set 31
-      (i64.or
-        (i64.extend_i32_u
-          (i32.reinterpret_f32
-            (local.get 26)))
-        (i64.const -4294967296)))
-    (local.set 32
-      (i64.xor
-        (local.get 31)
-        (i64.and
-          (local.get 30)
-          (i64.const 2147483648))))
-    (local.set 15
-      (i64.extend_i32_u
-        (f32.lt
-          (f32.reinterpret_i32
-            (i32.wrap_i64
-              (local.get 31)))
-          (f32.reinterpret_i32
-            (i32.wrap_i64
-              (local.get 32))))))
-    (if  ;; label = @2
-      (i32.eqz
-        (i32.or
           (f32.lt
             (f32.reinterpret_i32
               (i32.wrap_i64
                 (local.get 31)))
             (f32.reinterpret_i32
               (i32.wrap_i64
-                (local.get 32))))
-          (f32.ge
-            (f32.reinterpret_i32
-              (i32.wrap_i64
-                (local.get 31)))
-            (f32.reinterpret_i32
-              (i32.wrap_i64
                 (local.get 32))))))
-      (then
-        (local.set 15
-          (call 2
-            (i32.const 147)
-            (local.get 31)
-            (local.get 32)
-            (i64.const 0)
-            (i32.const 0)))))
-    (local.set 33
-      (local.get 15))
-    (if  ;; label = @2
-      (f64.ne
-        (local.tee 24
-          (f64.promote_f32
-            (f32.reinterpret_i32
-              (i32.wrap_i64
-                (local.get 32)))))
-        (local.get 24))
-      (then
-        (local.set 24
-          (f64.reinterpret_i64
+      (if  ;; label = @3
+        (i32.eqz
+          (i32.or
+            (f32.lt
+              (f32.reinterpret_i32
+                (i32.wrap_i64
+                  (local.get 31)))
+              (f32.reinterpret_i32
+                (i32.wrap_i64
+                  (local.get 32))))
+            (f32.ge
+              (f32.reinterpret_i32
+                (i32.wrap_i64
+                  (local.get 31)))
+              (f32.reinterpret_i32
+                (i32.wrap_i64
+                  (local.get 32))))))
+        (then
+          (local.set 15
             (call 2
-              (i32.const 191)
+              (i32.const 147)
+              (local.get 31)
               (local.get 32)
               (i64.const 0)
-              (i64.const 0)
-              (i32.const 0))))))
-    (local.set 34
-      (local.get 24))
-    (local.set 15
-      (i64.add
-        (local.get 27)
-        (i64.const 4)))
-    (if  ;; label = @2
-      (i64.ne
-        (i64.load offset=16384 align=1
-          (local.tee 4
-            (i32.add
-              (i32.and
+              (i32.const 0)))))
+      (local.set 33
+        (local.get 15))
+      (if  ;; label = @3
+        (f64.ne
+          (local.tee 24
+            (f64.promote_f32
+              (f32.reinterpret_i32
                 (i32.wrap_i64
-                  (i64.shr_u
-                    (local.get 15)
-                    (i64.const 8)))
-                (i32.const 16368))
-              (local.get 3))))
+                  (local.get 32)))))
+          (local.get 24))
+        (then
+          (local.set 24
+            (f64.reinterpret_i64
+              (call 2
+                (i32.const 191)
+                (local.get 32)
+                (i64.const 0)
+                (i64.const 0)
+                (i32.const 0))))))
+      (local.set 34
+        (local.get 24))
+      (local.set 15
+        (i64.add
+          (local.get 27)
+          (i64.const 4)))
+      (if  ;; label = @3
+        (i64.ne
+          (i64.load offset=16384 align=1
+            (local.tee 4
+              (i32.add
+                (i32.and
+                  (i32.wrap_i64
+                    (i64.shr_u
+                      (local.get 15)
+                      (i64.const 8)))
+                  (i32.const 16368))
+                (local.get 3))))
+          (i64.and
+            (i64.add
+              (local.get 15)
+              (i64.const 3))
+            (i64.const -4096)))
+        (then
+          (if  ;; label = @4
+            (i32.eqz
+              (call 0
+                (local.get 0)
+                (local.get 15)
+                (i32.const 4)
+                (i32.const 1)))
+            (then
+              (local.set 5
+                (i32.const 16785432))
+              (br 2 (;@2;))))))
+      (local.set 22
         (i64.and
           (i64.add
             (local.get 15)
             (i64.const 3))
           (i64.const -4096)))
-      (then
-        (if  ;; label = @3
-          (i32.eqz
-            (call 0
-              (local.get 0)
-              (local.get 15)
-              (i32.const 4)
-              (i32.const 1)))
-          (then
-            (local.set 1
-              (i32.add
-                (local.get 1)
-                (i32.const 2)))
-            (local.set 5
-              (i32.const 1))
-            (local.set 16
-              (i64.add
-                (local.get 2)
-                (i64.const 24)))
-            (br 2 (;@1;))))))
-    (local.set 22
-      (i64.and
-        (i64.add
-          (local.get 15)
-          (i64.const 3))
-        (i64.const -4096)))
-    (local.set 12
-      (i32.load offset=16392 align=1
-        (local.get 4)))
-    (i64.store32 align=1
-      (i32.add
-        (i32.wrap_i64
-          (local.get 15))
-        (local.get 12))
-      (local.get 31))
+      (local.set 12
+        (i32.load offset=16392 align=1
+          (local.get 4)))
+      (i64.store32 align=1
+        (i32.add
+          (i32.wrap_i64
+            (local.get 15))
+          (local.get 12))
+        (local.get 31))
+      (local.set 5
+        (i32.const 16781340))
+      (br 0 (;@2;)))
     (local.set 1
       (i32.add
         (local.get 1)
-        (i32.const 1)))
-    (local.set 5
-      (i32.const 1))
+        (i32.and
+          (i32.shr_u
+            (local.get 5)
+            (i32.const 12))
+          (i32.const 4095))))
     (local.set 16
       (i64.add
         (local.get 2)
-        (i64.const 28)))
-    (br 0 (;@1;)))
+        (i64.extend_i32_u
+          (i32.and
+            (local.get 5)
+            (i32.const 4095))))))
   (i64.store offset=536 align=1
     (local.get 0)
     (local.get 33))

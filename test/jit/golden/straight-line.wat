@@ -25,95 +25,99 @@
     (i64.load offset=576 align=1
       (local.get 0)))
   (block  ;; label = @1
-    (if  ;; label = @2
-      (i32.lt_s
-        (local.get 1)
-        (i32.const 7))
-      (then
-        (local.set 5
-          (i32.const 1))
-        (local.set 16
+    (block  ;; label = @2
+      (if  ;; label = @3
+        (i32.lt_s
+          (local.get 1)
+          (i32.const 7))
+        (then
+          (local.set 5
+            (i32.const 16777216))
+          (br 1 (;@2;))))
+      (local.set 1
+        (i32.sub
+          (local.get 1)
+          (i32.const 7)))
+      (local.set 29
+        (i64.add
+          (local.get 27)
+          (local.get 28)))
+      (local.set 30
+        (i64.shl
+          (local.get 29)
+          (i64.const 5)))
+      (local.set 30
+        (i64.extend32_s
           (i64.add
-            (local.get 2)
-            (i64.const 0)))
-        (br 1 (;@1;))))
-    (local.set 1
-      (i32.sub
-        (local.get 1)
-        (i32.const 7)))
-    (local.set 29
-      (i64.add
-        (local.get 27)
-        (local.get 28)))
-    (local.set 30
-      (i64.shl
-        (local.get 29)
-        (i64.const 5)))
-    (local.set 30
-      (i64.extend32_s
+            (local.get 30)
+            (i64.const -7))))
+      (local.set 31
+        (i64.const 305418240))
+      (local.set 32
         (i64.add
-          (local.get 30)
-          (i64.const -7))))
-    (local.set 31
-      (i64.const 305418240))
-    (local.set 32
-      (i64.add
-        (local.get 2)
-        (i64.const 16)))
-    (local.set 33
-      (i64.add
+          (local.get 2)
+          (i64.const 16)))
+      (local.set 33
         (i64.add
-          (i64.mul
-            (i64.shr_u
-              (local.get 29)
-              (i64.const 32))
-            (i64.shr_u
-              (local.get 30)
-              (i64.const 32)))
-          (i64.shr_u
-            (local.tee 15
-              (i64.add
-                (i64.mul
-                  (i64.shr_u
-                    (local.get 29)
-                    (i64.const 32))
-                  (i64.extend_i32_u
-                    (i32.wrap_i64
-                      (local.get 30))))
-                (i64.shr_u
-                  (i64.mul
-                    (i64.extend_i32_u
-                      (i32.wrap_i64
-                        (local.get 29)))
-                    (i64.extend_i32_u
-                      (i32.wrap_i64
-                        (local.get 30))))
-                  (i64.const 32))))
-            (i64.const 32)))
-        (i64.shr_u
           (i64.add
             (i64.mul
-              (i64.extend_i32_u
-                (i32.wrap_i64
-                  (local.get 29)))
+              (i64.shr_u
+                (local.get 29)
+                (i64.const 32))
               (i64.shr_u
                 (local.get 30)
                 (i64.const 32)))
-            (i64.extend_i32_u
-              (i32.wrap_i64
-                (local.get 15))))
-          (i64.const 32))))
+            (i64.shr_u
+              (local.tee 15
+                (i64.add
+                  (i64.mul
+                    (i64.shr_u
+                      (local.get 29)
+                      (i64.const 32))
+                    (i64.extend_i32_u
+                      (i32.wrap_i64
+                        (local.get 30))))
+                  (i64.shr_u
+                    (i64.mul
+                      (i64.extend_i32_u
+                        (i32.wrap_i64
+                          (local.get 29)))
+                      (i64.extend_i32_u
+                        (i32.wrap_i64
+                          (local.get 30))))
+                    (i64.const 32))))
+              (i64.const 32)))
+          (i64.shr_u
+            (i64.add
+              (i64.mul
+                (i64.extend_i32_u
+                  (i32.wrap_i64
+                    (local.get 29)))
+                (i64.shr_u
+                  (local.get 30)
+                  (i64.const 32)))
+              (i64.extend_i32_u
+                (i32.wrap_i64
+                  (local.get 15))))
+            (i64.const 32))))
+      (local.set 5
+        (i32.const 16781336))
+      (br 0 (;@2;)))
     (local.set 1
       (i32.add
         (local.get 1)
-        (i32.const 1)))
-    (local.set 5
-      (i32.const 1))
+        (i32.and
+          (i32.shr_u
+            (local.get 5)
+            (i32.const 12))
+          (i32.const 4095))))
     (local.set 16
       (i64.add
         (local.get 2)
-        (i64.const 24)))
-    (br 0 (;@1;)))
+        (i64.extend_i32_u
+          (i32.and
+            (local.get 5)
+            (i32.const 4095))))))
   (i64.store offset=528 align=1
     (local.get 0)
     (local.get 29))
