@@ -49,8 +49,9 @@ class TlbContext {
   used: u64;
   /** Entries from non-global mappings were made since it was last emptied. */
   local: u32;
-  /** Entries from superpages were made since it was last emptied. */
-  large: u32;
+  /** First and last address of what superpages map that entries were made from since it was last emptied; first > last: none. */
+  largeFirst: u64;
+  largeLast: u64;
 }
 
 export class Tlb {
@@ -91,17 +92,17 @@ export class Tlb {
 
   static enterLoad(context: usize, va: u64, page: usize, level: u32, global: bool): void {
     Tlb.enter(Tlb.loadEntry(context, va), va, <u32>page - <u32>(va & PAGE_MASK), page, level);
-    Tlb.note(context, level, global);
+    Tlb.note(context, va, level, global);
   }
 
   static enterStore(context: usize, va: u64, page: usize, level: u32, global: bool): void {
     Tlb.enter(Tlb.loadEntry(context, va) + STORE_TABLE, va, <u32>page - <u32>(va & PAGE_MASK), page, level);
-    Tlb.note(context, level, global);
+    Tlb.note(context, va, level, global);
   }
 
   static enterFetch(context: usize, va: u64, codePage: usize, page: usize, level: u32, global: bool): void {
     Tlb.enter(Tlb.fetchEntry(context, va) + FETCH_TABLE, va, <u32>codePage, page, level);
-    Tlb.note(context, level, global);
+    Tlb.note(context, va, level, global);
   }
 
   @inline private static enter(entry: usize, va: u64, addend: u32, page: usize, level: u32): void {
@@ -110,10 +111,13 @@ export class Tlb {
     store<u32>(entry, <u32>page | level, 12);
   }
 
-  @inline private static note(context: usize, level: u32, global: bool): void {
+  @inline private static note(context: usize, va: u64, level: u32, global: bool): void {
     const header = Tlb.header(context);
     if (!global) header.local = 1;
-    if (level) header.large = 1;
+    if (level == 0) return;
+    const inside = ((<u64>1) << (12 + 9 * <u64>level)) - 1;
+    header.largeFirst = min(header.largeFirst, va & ~inside);
+    header.largeLast = max(header.largeLast, va | inside);
   }
 
   /** Chooses the contexts that fetches, and loads and stores, of this hart go through from now on. */
@@ -289,7 +293,7 @@ export class Tlb {
     if (load<u64>(entry, STORE_TABLE) == vaPage) store<u64>(entry, ~0, STORE_TABLE);
     const fetch = Tlb.fetchEntry(context, va);
     if (load<u64>(fetch, FETCH_TABLE) == vaPage) store<u64>(fetch, ~0, FETCH_TABLE);
-    if (header.large) Tlb.removeLarge(context, va);
+    if (va >= header.largeFirst && va <= header.largeLast) Tlb.removeLarge(context, va);
   }
 
   /** A superpage is entered in pieces of 4 KiB; a fence for one of its addresses takes all of them. */
@@ -308,6 +312,7 @@ export class Tlb {
     const header = Tlb.header(context);
     header.stale = 0;
     header.local = 0;
-    header.large = 0;
+    header.largeFirst = u64.MAX_VALUE;
+    header.largeLast = 0;
   }
 }

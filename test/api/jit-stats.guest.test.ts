@@ -19,8 +19,8 @@ it("jit-stats comes once for each time the machine ran, before reset and exit, a
   });
   vkernel.on("reset", () => heard.push("reset"));
   vkernel.on("exit", () => heard.push("exit"));
-  // Prints a lot, resets; then powers off.
-  vkernel.console.write("lr");
+  // Prints a lot, enough for what is hot to be compiled, and resets; then powers off.
+  vkernel.console.write(`${"l".repeat(30)}r`);
   vkernel.on("reset", () => vkernel.console.write("p"));
   vkernel.console.resume();
   const exit = await vkernel.wait();

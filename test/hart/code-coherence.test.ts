@@ -404,7 +404,7 @@ describe("more code than the cache holds", () => {
     // c.addi a0, 1 on every halfword: 2048 operations a page.
     const pages = Math.ceil((Layout.OPS.END - Layout.OPS.BASE) / (2048 * 16)) + 50;
     const bytes = pages * 0x1000;
-    machine = await HartMachine.create({ ramBytes: 16 * MIB });
+    machine = await HartMachine.create({ ramBytes: 24 * MIB });
     const image = new Uint8Array(bytes);
     new Uint16Array(image.buffer).fill(0x0505);
     machine.write(CODE, image);
@@ -417,7 +417,7 @@ describe("more code than the cache holds", () => {
 
   it("runs right when there are more pages of code than records of them", async () => {
     const pages = Math.ceil((Layout.CODE.PAGES_END - Layout.CODE.PAGES) / 8192) + 50;
-    machine = await HartMachine.create({ ramBytes: 20 * MIB });
+    machine = await HartMachine.create({ ramBytes: 56 * MIB });
     // Each page counts and jumps to the next.
     const image = new Uint8Array(pages * 0x1000);
     const step = new Code(0n)
@@ -435,7 +435,7 @@ describe("more code than the cache holds", () => {
 
   it("runs right where a page that is called from stays in use while the others come and go", async () => {
     const pages = Math.ceil((Layout.CODE.PAGES_END - Layout.CODE.PAGES) / 8192) + 50;
-    machine = await HartMachine.create({ ramBytes: 20 * MIB });
+    machine = await HartMachine.create({ ramBytes: 56 * MIB });
     const image = new Uint8Array(pages * 0x1000);
     // The words lie where the caller's loop has other ones.
     const callee = new Code(0n).addi(a0, a0, 1).addi(a0, a0, 1).addi(a0, a0, 1).addi(a0, a0, 1).jr(1).bytes();
