@@ -72,8 +72,11 @@ describeFull("Debian, its packages configured inside vkrun", "up to an hour", ()
     await guest.waitFor(/states: 1 hi 15\d ii\r/, 300_000);
     guest.sendLine("systemctl list-units --failed --no-legend | wc -l | xargs echo failed:");
     await guest.waitFor(/failed: 0\r/, 300_000);
-    guest.sendLine("python3 -c 'print(6 * 7)'; systemctl is-active ssh; ip -brief link show lo; poweroff");
-    for (const words of [/\n42\r/, /\nactive\r/, /lo +UNKNOWN/]) await guest.waitFor(words, 300_000);
+    // Through a pipe, or a terminal's colours and modes would stand between the words.
+    guest.sendLine("python3 -c 'print(6 * 7)' | xargs echo answer:; systemctl is-active ssh | xargs echo ssh:");
+    for (const words of [/answer: 42\r/, /ssh: active\r/]) await guest.waitFor(words, 300_000);
+    guest.sendLine("ip -brief -color=never link show lo | xargs echo link:; poweroff");
+    await guest.waitFor(/link: lo UNKNOWN /, 300_000);
     expect(await guest.vkernel.wait()).toMatchObject({ reason: "poweroff" });
   });
 });
