@@ -7,7 +7,6 @@ import { Hart, Harts } from "./hart/hart";
 import { Slice } from "./hart/slice";
 import { Float } from "./jit/float";
 import { Jit } from "./jit/jit";
-import { Region } from "./jit/region";
 import { DIRTY_BITMAP, MAX_HARTS, PAGE_SHIFT } from "./layout";
 import { Ram } from "./mmu/ram";
 import { Tlb } from "./mmu/tlb";
@@ -49,9 +48,7 @@ export function run(hart: Hart, instructions: u32): RunExit {
  * Hot blocks wait for others to share a module with, until the slice that ends `patience` instructions later.
  */
 export function setJit(hot: u32, patience: u32): void {
-  Jit.hot = hot;
-  Region.warm = hot >> 6;
-  Jit.patience = patience;
+  Jit.configure(hot, patience);
 }
 
 /** Whether regions may use f64x2.relaxed_madd: where the host is known to round it once. */

@@ -32,6 +32,8 @@ import { Wasm } from "./wasm";
 
 /** Entries of a block before it is compiled, unless the host says otherwise: about what compiling it costs. */
 export const JIT_HOT: u32 = 400;
+/** A block that is entered 2^COLD times more rarely than a hot one stays outside of regions. */
+const COLD: u32 = 6;
 /** Regions in a module at most. Their names are single characters. */
 const BATCH: u32 = 24;
 /** A region's most, which is MAX_INSTRUCTIONS (region.ts) times the longest lowering, some 420 bytes: sc.d. */
@@ -51,6 +53,13 @@ export class Jit {
   private static queued: u32 = 0;
   /** When something was first queued. */
   private static since: u64 = 0;
+
+  /** See setJit. */
+  static configure(hot: u32, patience: u32): void {
+    Jit.hot = hot;
+    Jit.patience = patience;
+    Region.warm = hot >> COLD;
+  }
 
   /** Takes note of a hot block. */
   static queue(codePage: usize, offset: u32): void {
