@@ -10,7 +10,8 @@ export const enum MemoryMap {
   UART0 = 0x1000_0000,
   VIRTIO = 0x1000_1000,
   VIRTIO_STRIDE = 0x1000,
-  VIRTIO_SLOTS = 8,
+  /** Eight are where `virt` has them; the others follow. */
+  VIRTIO_SLOTS = 16,
   PAGE_SIZE = 0x1000,
 }
 
@@ -18,4 +19,6 @@ export const enum Irq {
   VIRTIO = 1,
   UART0 = 10,
   RTC = 11,
+  /** Of the ninth virtio slot and on. */
+  VIRTIO_MORE = 12,
 }

@@ -26,11 +26,11 @@ export class VirtqSegment {
  * A record, and behind it its segments in chain order: `readable` ones that the device may only read, then
  * `writable` ones that it may only write.
  *
- *   +----------+-------+----------+----------+-------+------------------+------------------+---
- *   | bytes 32 | head  | readable | writable | state | VirtqSegment 0   | VirtqSegment 1   | ...
- *   |          | 16    | 16       | 16       | 16    | gpa addr length  |                  |
- *   +----------+-------+----------+----------+-------+------------------+------------------+---
- *   0          4       6          8          10      16                 32
+ *   +----------+------+----------+----------+-------+-------+---------+-----------------+----------------+---
+ *   | bytes 32 | head | readable | writable | state | slots | written | VirtqSegment 0  | VirtqSegment 1 | ...
+ *   |          | 16   | 16       | 16       | 16    | 16    | 16      | gpa addr length |                |
+ *   +----------+------+----------+----------+-------+-------+---------+-----------------+----------------+---
+ *   0          4      6          8          10      12      14        16                32
  *
  * Records lie in a ring that is filled at `Virtq.next` and freed at `Virtq.oldest`. Requests complete in any order; one
  * that is not the oldest is only marked. Room is set aside for the longest chain before a chain is walked: when there is
@@ -40,11 +40,15 @@ export class VirtqSegment {
 export class VirtqRecord {
   /** Of the record with its segments. */
   bytes: u32;
+  /** What the driver knows the request by: the first descriptor, or the buffer id of a packed ring. */
   head: u16;
   readable: u16;
   writable: u16;
   state: u16;
-  padding: u32;
+  /** Descriptors that it took of a packed ring. */
+  slots: u16;
+  /** 1: the device wrote some of it. */
+  written: u16;
 
   static readonly HEADER: u32 = 16;
   static readonly SEGMENT_SHIFT: u32 = 4;
@@ -96,6 +100,7 @@ export class VirtqRecord {
 
   /** Tells the MMU that the device wrote [offset, offset + length) of the writable segments taken as one buffer. */
   static wrote(record: VirtqRecord, offset: u32, length: u32): void {
+    if (length != 0) record.written = 1;
     const count = <u32>record.readable + <u32>record.writable;
     for (let index = <u32>record.readable; index < count && length != 0; index++) {
       const segment = VirtqRecord.segment(record, index);
@@ -132,6 +137,7 @@ export class VirtqRecord {
   static check(q: Virtq): VirtqError {
     let offset = q.oldest;
     let busy: u32 = 0;
+    let slots: u32 = 0;
     let room = <u32>VIRTQ_STRIDE - VIRTQ_RECORDS;
     for (let left = q.records; left != 0; left--) {
       if (offset < VIRTQ_RECORDS || offset > <u32>VIRTQ_STRIDE - VirtqRecord.HEADER || (offset & 15) != 0) {
@@ -144,12 +150,13 @@ export class VirtqRecord {
       if (record.state == RecordState.BUSY) {
         if (!VirtqRecord.checkSegments(record)) return VirtqError.RECORD;
         busy++;
+        slots += record.slots;
       } else if (record.state != RecordState.DONE) return VirtqError.RECORD;
       room -= record.bytes;
       offset += record.bytes;
       if (offset == <u32>VIRTQ_STRIDE) offset = VIRTQ_RECORDS;
     }
-    return busy == q.inFlight && offset == q.next ? VirtqError.NONE : VirtqError.RECORD;
+    return busy == q.inFlight && slots == q.slots && offset == q.next ? VirtqError.NONE : VirtqError.RECORD;
   }
 
   private static checkSegments(record: VirtqRecord): bool {

@@ -1,93 +1,36 @@
-// The device's side of the available and used rings, with notification suppression in both directions.
+// A queue's requests, whichever form its ring has.
 
-import { Ram } from "../mmu/ram";
-import { VirtqAvail, VirtqError, VirtqPop, VirtqUsed } from "../shared/virtq";
-import { Chain } from "./chain";
+import { VirtqFeature, VirtqPop } from "../shared/virtq";
+import { PackedRing } from "./packed-ring";
 import { VirtqRecord } from "./record";
-import { RING_ENTRIES, RING_FLAGS, RING_IDX, USED_ELEM_SHIFT, Virtq, VirtqState } from "./virtq";
+import { SplitRing } from "./split-ring";
+import { Virtq, VirtqState } from "./virtq";
 
 export class Ring {
   /** The next request's record, or VirtqPop.EMPTY or FULL, or a VirtqError negated. */
   static pop(q: Virtq): i32 {
     if (q.state == VirtqState.BROKEN) return -(<i32>q.error);
     if (q.state != VirtqState.READY) return VirtqPop.EMPTY;
-    let ready = Ring.ready(q);
-    if (ready == 0) {
-      Ring.askForNotification(q);
-      // The driver may have added one before it could see that we want to be told (2.7.13.4.1).
-      ready = Ring.ready(q);
-      if (ready == 0) return VirtqPop.EMPTY;
-    }
-    if (ready > q.size) return -(<i32>Virtq.fail(q, VirtqError.AVAIL_INDEX));
-    if (q.inFlight >= q.size) return -(<i32>Virtq.fail(q, VirtqError.IN_FLIGHT));
-    const record = VirtqRecord.reserve(q);
-    if (record === null) return VirtqPop.FULL;
-
-    const slot = <usize>(<u32>q.nextAvail & (q.size - 1));
-    const head = <u32>load<u16>(q.avail + (slot << 1), RING_ENTRIES);
-    if (head >= q.size) return -(<i32>Virtq.fail(q, VirtqError.HEAD_INDEX));
-    const error = Chain.walk(q, head, record);
-    if (error != VirtqError.NONE) return -(<i32>Virtq.fail(q, error));
-    q.nextAvail++;
-    VirtqRecord.commit(q, record);
-    Ring.declineNotification(q);
-    return <i32>changetype<usize>(record);
+    return Ring.isPacked(q) ? PackedRing.pop(q) : SplitRing.pop(q);
   }
 
-  /** Gives a request back: the device wrote the first `written` bytes of its writable segments (2.7.8). */
+  /** Gives a request back: the device wrote the first `written` bytes of its writable segments. */
   static push(q: Virtq, record: VirtqRecord, written: u32): void {
-    const head = record.head;
     VirtqRecord.wrote(record, 0, written);
+    if (q.state == VirtqState.READY) {
+      if (Ring.isPacked(q)) PackedRing.push(q, record, written);
+      else SplitRing.push(q, record, written);
+    }
     VirtqRecord.release(q, record);
-    if (q.state != VirtqState.READY) return;
-    // used.ring[slot]: slot < size, and the whole ring lies in RAM.
-    const offset = RING_ENTRIES + ((<usize>q.nextUsed & (q.size - 1)) << USED_ELEM_SHIFT);
-    store<u32>(q.used + offset, head);
-    store<u32>(q.used + offset, written, 4);
-    Ram.wrote(q.usedGpa + offset, 8);
-    q.nextUsed++;
-    atomic.store<u16>(q.used, q.nextUsed, RING_IDX);
-    Ram.wrote(q.usedGpa + RING_IDX, 2);
   }
 
-  /** Whether what was pushed since the last call is worth an interrupt to the driver (2.7.7.2, 2.7.10). */
+  /** Whether what was pushed since the last call is worth an interrupt to the driver. */
   static interruptDue(q: Virtq): bool {
     if (q.state != VirtqState.READY) return false;
-    const now = q.nextUsed;
-    const before = q.signalledUsed;
-    if (now == before) return false;
-    q.signalledUsed = now;
-    if (!Virtq.hasEventIdx(q)) return (<u32>atomic.load<u16>(q.avail, RING_FLAGS) & VirtqAvail.NO_INTERRUPT) == 0;
-    // used_event lies behind the available ring; an interrupt is due when that entry is among the new ones.
-    const usedEvent = atomic.load<u16>(q.avail + ((<usize>q.size) << 1), RING_ENTRIES);
-    return <u16>(now - usedEvent - 1) < <u16>(now - before);
+    return Ring.isPacked(q) ? PackedRing.interruptDue(q) : SplitRing.interruptDue(q);
   }
 
-  @inline private static ready(q: Virtq): u32 {
-    return <u32>(<u16>(Virtq.availIdx(q) - q.nextAvail));
-  }
-
-  private static askForNotification(q: Virtq): void {
-    if (Virtq.hasEventIdx(q)) {
-      const offset = RING_ENTRIES + ((<usize>q.size) << USED_ELEM_SHIFT);
-      if (load<u16>(q.used + offset) == q.nextAvail) return;
-      atomic.store<u16>(q.used + offset, q.nextAvail);
-      Ram.wrote(q.usedGpa + offset, 2);
-    } else Ring.setUsedFlags(q, 0);
-  }
-
-  /**
-   * While the device has not found the queue empty it needs no notification: it will look again by itself. With event_idx
-   * there is nothing to do, avail_event stays behind what the driver adds.
-   */
-  private static declineNotification(q: Virtq): void {
-    if (!Virtq.hasEventIdx(q)) Ring.setUsedFlags(q, <u16>VirtqUsed.NO_NOTIFY);
-  }
-
-  private static setUsedFlags(q: Virtq, flags: u16): void {
-    if (q.usedFlags == flags) return;
-    q.usedFlags = flags;
-    atomic.store<u16>(q.used, flags, RING_FLAGS);
-    Ram.wrote(q.usedGpa + RING_FLAGS, 2);
+  @inline private static isPacked(q: Virtq): bool {
+    return (q.features & VirtqFeature.PACKED) != 0;
   }
 }

@@ -15,7 +15,7 @@ import { Plic } from "../devices/plic.js";
 import { TestFinisher } from "../devices/test-finisher.js";
 import { VirtioBlk } from "../devices/virtio/blk.js";
 import { VirtioConsole } from "../devices/virtio/console.js";
-import { VirtioMmio } from "../devices/virtio/mmio-transport.js";
+import { VirtioMmio, virtioIrq } from "../devices/virtio/mmio-transport.js";
 import { VirtioNet } from "../devices/virtio/net.js";
 import { VirtioRng } from "../devices/virtio/rng.js";
 import type { VirtioDevice } from "../devices/virtio/virtio-device.js";
@@ -128,7 +128,7 @@ export class Machine {
     const plug = <Device extends VirtioDevice>(device: Device): Device => {
       const slot = this.#virtio.length;
       this.#virtio.push(device);
-      this.#attach(new VirtioMmio({ slot, device, interrupt: plic.line(Irq.VIRTIO + slot), core: queues }));
+      this.#attach(new VirtioMmio({ slot, device, interrupt: plic.line(virtioIrq(slot)), core: queues }));
       return device;
     };
     for (const [index, backend] of options.drives.entries()) {

@@ -7,7 +7,7 @@ import { VirtqDesc } from "../../assembly/shared/virtq.js";
 const NO_INTERRUPT = 1;
 const NO_NOTIFY = 1;
 
-export const Feature = { INDIRECT_DESC: 28, EVENT_IDX: 29, VERSION_1: 32 } as const;
+export const Feature = { INDIRECT_DESC: 28, EVENT_IDX: 29, VERSION_1: 32, RING_PACKED: 34, RING_RESET: 40 } as const;
 
 export const Status = {
   ACKNOWLEDGE: 1,
@@ -42,6 +42,7 @@ export const Register = {
   QueueDeviceLow: 0x0a0,
   QueueDeviceHigh: 0x0a4,
   SHMLenLow: 0x0b0,
+  QueueReset: 0x0c0,
   ConfigGeneration: 0x0fc,
   Config: 0x100,
 } as const;

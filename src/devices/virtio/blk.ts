@@ -91,7 +91,6 @@ export class VirtioBlk extends VirtioDevice {
   readonly #backend: BlockBackend;
   readonly #id = new Uint8Array(ID_LENGTH);
   readonly #buffers = new BounceBuffers(KEEP_BYTES);
-  readonly #operations = new Set<Promise<void>>();
   /** Posted results included, until they are applied. */
   #underWay = 0;
   #bytesUnderWay = 0;
@@ -129,10 +128,6 @@ export class VirtioBlk extends VirtioDevice {
 
   reset(): void {
     // I/O under way cannot be called back: its results find their requests void, and count until then.
-  }
-
-  override async quiesce(): Promise<void> {
-    while (this.#operations.size > 0) await Promise.all(this.#operations);
   }
 
   /** Requests under way are in the queue's records; `restore` starts them over, which for reads and writes is the same. */
@@ -249,7 +244,7 @@ export class VirtioBlk extends VirtioDevice {
         payload,
       );
     };
-    const operation = (async () => {
+    const operate = async () => {
       try {
         await run();
       } catch (error) {
@@ -258,9 +253,8 @@ export class VirtioBlk extends VirtioDevice {
         return post(Uint8Array.of(BlkStatus.IOERR));
       }
       post();
-    })();
-    this.#operations.add(operation);
-    void operation.finally(() => this.#operations.delete(operation));
+    };
+    this.underWay(operate());
   }
 
   /** Writes the status, the last byte of the writable part, and completes the request with `filled` bytes of data. */

@@ -1,19 +1,19 @@
 // virtio over MMIO, version 2 (virtio 1.2, 4.2): one device in one slot of the platform.
 //
-// Offered for every device: VERSION_1 (required of the driver), INDIRECT_DESC, EVENT_IDX.
-// Not supported: the legacy interface (4.2.4), packed virtqueues, shared memory regions, resetting a single
-// queue (VIRTIO_F_RING_RESET), notification data. Their registers read as the specification says for "not there".
+// Offered for every device: VERSION_1 (required of the driver), INDIRECT_DESC, EVENT_IDX, RING_RESET, and RING_PACKED where
+// the machine wants it. Not supported: the legacy interface (4.2.4) and shared memory regions, whose registers read as the
+// specification says for "not there"; NOTIFICATION_DATA, because the device reads the ring anyway, in the same memory: the
+// driver would only pay for telling it what is in there; IN_ORDER, because disks answer in the order that the host does.
 
+import { Irq, MemoryMap } from "../../generated/shared/memory-map.js";
 import type { DeviceTreeNode, InterruptLine, PlatformDevice } from "../device.js";
-import type { VirtioDevice, VirtioTransport } from "./virtio-device.js";
+import { foreignState, type SavedDevice, type VirtioDevice, type VirtioTransport } from "./virtio-device.js";
 import { Feature, Interrupt, Status } from "./virtio-spec.js";
 import { Virtqueue } from "./virtqueue.js";
 import type { VirtqueueCore } from "./virtqueue-core.js";
 
-/** QEMU's `virt` machine: slot n has its registers here and PLIC source 1 + n. */
-const VIRTIO_BASE = 0x1000_1000;
-const VIRTIO_STRIDE = 0x1000;
-const VIRTIO_FIRST_IRQ = 1;
+/** On QEMU's `virt` machine slots 0 to 7 have PLIC sources 1 to 8. Ours goes on where its other sources leave room. */
+const VIRT_SLOTS = 8;
 
 /** "virt", little-endian. */
 const MAGIC = 0x7472_6976;
@@ -50,10 +50,19 @@ const enum Register {
   SHMLenHigh = 0x0b4,
   SHMBaseLow = 0x0b8,
   SHMBaseHigh = 0x0bc,
+  QueueReset = 0x0c0,
   ConfigGeneration = 0x0fc,
 }
 
-const RING_FEATURES = [Feature.INDIRECT_DESC, Feature.EVENT_IDX, Feature.VERSION_1];
+const RING_FEATURES = [Feature.INDIRECT_DESC, Feature.EVENT_IDX, Feature.VERSION_1, Feature.RING_RESET];
+
+/** The PLIC source of a slot. */
+export function virtioIrq(slot: number): number {
+  return slot < VIRT_SLOTS ? Irq.VIRTIO + slot : Irq.VIRTIO_MORE + slot - VIRT_SLOTS;
+}
+
+/** Counts up when what `save` gives changes its meaning. */
+const STATE_VERSION = 1;
 
 /** What the driver programs before it sets QueueReady; 64-bit addresses as pairs of 32-bit halves. */
 interface QueueRegisters {
@@ -69,6 +78,7 @@ interface SavedQueue extends QueueRegisters {
 }
 
 interface SavedTransport {
+  version: number;
   status: number;
   driverFeatures: [number, number];
   deviceFeaturesSel: number;
@@ -77,12 +87,14 @@ interface SavedTransport {
   interruptStatus: number;
   configGeneration: number;
   queues: SavedQueue[];
-  device: Record<string, unknown>;
+  device: SavedDevice;
 }
 
 export interface VirtioMmioOptions {
-  /** 0 to 7; decides address and interrupt. */
+  /** 0 to 15; decides address and interrupt. */
   readonly slot: number;
+  /** Offer packed rings. Default false. */
+  readonly packed?: boolean;
   readonly device: VirtioDevice;
   readonly interrupt: InterruptLine;
   readonly core: VirtqueueCore;
@@ -91,7 +103,7 @@ export interface VirtioMmioOptions {
 export class VirtioMmio implements PlatformDevice, VirtioTransport {
   readonly name: string;
   readonly base: number;
-  readonly size = VIRTIO_STRIDE;
+  readonly size = MemoryMap.VIRTIO_STRIDE;
   readonly device: VirtioDevice;
   readonly queues: readonly Virtqueue[];
 
@@ -109,14 +121,14 @@ export class VirtioMmio implements PlatformDevice, VirtioTransport {
   #configGeneration = 0;
   readonly #registers: QueueRegisters[];
 
-  constructor({ slot, device, interrupt, core }: VirtioMmioOptions) {
+  constructor({ slot, device, interrupt, core, packed = false }: VirtioMmioOptions) {
     this.name = device.name;
-    this.base = VIRTIO_BASE + slot * VIRTIO_STRIDE;
+    this.base = MemoryMap.VIRTIO + slot * MemoryMap.VIRTIO_STRIDE;
     this.device = device;
     this.queues = device.queueSizes.map((size, index) => new Virtqueue(core, slot, index, size));
     this.#slot = slot;
     this.#interrupt = interrupt;
-    this.#offered = featureWords([...RING_FEATURES, ...device.features]);
+    this.#offered = featureWords([...RING_FEATURES, ...(packed ? [Feature.RING_PACKED] : []), ...device.features]);
     this.#registers = device.queueSizes.map(powerOnRegisters);
     device.attach(this);
   }
@@ -126,7 +138,7 @@ export class VirtioMmio implements PlatformDevice, VirtioTransport {
       name: "virtio_mmio",
       compatible: ["virtio,mmio"],
       reg: [this.base, this.size],
-      interrupts: [VIRTIO_FIRST_IRQ + this.#slot],
+      interrupts: [virtioIrq(this.#slot)],
     };
   }
 
@@ -214,8 +226,13 @@ export class VirtioMmio implements PlatformDevice, VirtioTransport {
       case Register.QueueReady:
         this.#setQueueReady((value & 1) !== 0);
         return;
+      case Register.QueueReset:
+        if (this.negotiated(Feature.RING_RESET) && (value & 1) !== 0) this.#resetQueue();
+        return;
       case Register.QueueNotify:
-        if (this.running && value < this.queues.length) this.device.handleQueue(value);
+        if (!this.running || value >= this.queues.length) return;
+        this.device.counters.kicks++;
+        this.device.handleQueue(value);
         return;
       case Register.InterruptACK:
         this.#interruptStatus &= ~value;
@@ -247,6 +264,7 @@ export class VirtioMmio implements PlatformDevice, VirtioTransport {
 
   save(): SavedTransport {
     return {
+      version: STATE_VERSION,
       status: this.#status,
       driverFeatures: [...this.#driverFeatures],
       deviceFeaturesSel: this.#deviceFeaturesSel,
@@ -265,6 +283,7 @@ export class VirtioMmio implements PlatformDevice, VirtioTransport {
 
   restore(state: unknown): void {
     const saved = state as SavedTransport;
+    if (saved.version !== STATE_VERSION) throw foreignState(this.name, saved.version, STATE_VERSION);
     this.reset();
     this.#status = saved.status;
     this.#driverFeatures = [...saved.driverFeatures];
@@ -286,6 +305,7 @@ export class VirtioMmio implements PlatformDevice, VirtioTransport {
 
   #setStatus(value: number): void {
     if (value === 0) {
+      this.device.counters.resets++;
       this.reset();
       return;
     }
@@ -297,14 +317,29 @@ export class VirtioMmio implements PlatformDevice, VirtioTransport {
     this.#status |= added;
     if ((added & Status.DRIVER_OK) === 0) return;
     if ((this.#status & Status.DEVICE_NEEDS_RESET) !== 0) this.#raise(Interrupt.CONFIG_CHANGE);
+    this.device.driverReady();
     // Buffers may have been made available before, and notified in vain.
     for (const queue of this.queues) if (queue.ready && this.running) this.device.handleQueue(queue.index);
   }
 
-  /** Whether the driver's choice is a part of what is on offer, VERSION_1 included (2.2.2, 6.1). */
+  /** Whether the driver's choice is a part of what is on offer, VERSION_1 included, and one that makes sense (2.2.2, 6.1). */
   #acceptable(): boolean {
     const [low, high] = this.#driverFeatures;
-    return (low & ~this.#offered[0]) === 0 && (high & ~this.#offered[1]) === 0 && this.negotiated(Feature.VERSION_1);
+    if ((low & ~this.#offered[0]) !== 0 || (high & ~this.#offered[1]) !== 0) return false;
+    return this.negotiated(Feature.VERSION_1) && this.device.acceptable((bit) => this.negotiated(bit));
+  }
+
+  /**
+   * Puts the selected queue back to its power-on state (2.6.1). Host I/O of its requests cannot be called back, but finds
+   * them void, so the reset is complete at once: QueueReset never reads as 1 (4.2.2).
+   */
+  #resetQueue(): void {
+    const queue = this.queues[this.#queueSel];
+    if (queue === undefined || !this.running) return;
+    queue.reset();
+    this.#registers[queue.index] = powerOnRegisters(queue.maxSize);
+    this.device.counters.resets++;
+    this.device.resetQueue(queue.index);
   }
 
   #setQueueReady(ready: boolean): void {
@@ -312,6 +347,7 @@ export class VirtioMmio implements PlatformDevice, VirtioTransport {
     if (queue === undefined || queue.ready === ready) return;
     if (!ready) {
       queue.reset();
+      this.device.resetQueue(queue.index);
       return;
     }
     const { num, desc, driver, device } = this.#registersOf(this.#queueSel);
@@ -319,6 +355,7 @@ export class VirtioMmio implements PlatformDevice, VirtioTransport {
     const features = {
       indirect: this.negotiated(Feature.INDIRECT_DESC),
       eventIdx: this.negotiated(Feature.EVENT_IDX),
+      packed: this.negotiated(Feature.RING_PACKED),
     };
     if (num > queue.maxSize || !queue.start(layout, features)) {
       this.device.fail(`queue ${queue.index}: ${queue.broken ?? "QUEUE_SIZE"}`);

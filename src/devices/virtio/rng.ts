@@ -28,7 +28,6 @@ export class VirtioRng extends VirtioDevice {
   readonly #entropy: EntropySource;
   /** Requests to the source, also those that a reset has voided: at most a queue of them. */
   #underWay = 0;
-  readonly #operations = new Set<Promise<void>>();
 
   constructor({ name, context, entropy }: VirtioRngOptions) {
     super(name, context);
@@ -41,10 +40,6 @@ export class VirtioRng extends VirtioDevice {
 
   reset(): void {
     // The source cannot be called back: its answers find their requests void.
-  }
-
-  override async quiesce(): Promise<void> {
-    while (this.#operations.size > 0) await Promise.all(this.#operations);
   }
 
   /** Requests under way are in the queue's records. */
@@ -64,7 +59,7 @@ export class VirtioRng extends VirtioDevice {
     const label = this.nextLabel();
     const length = Math.min(request.writableLength, REQUEST_MAX);
     this.#underWay++;
-    const operation = (async () => {
+    const operate = async () => {
       let bytes: Uint8Array;
       try {
         bytes = length > 0 ? await this.#entropy(length) : new Uint8Array(0);
@@ -75,9 +70,8 @@ export class VirtioRng extends VirtioDevice {
         bytes = new Uint8Array(0);
       }
       this.context.input.post(label, (payload = bytes) => this.#answer(request, payload.subarray(0, length)), bytes);
-    })();
-    this.#operations.add(operation);
-    void operation.finally(() => this.#operations.delete(operation));
+    };
+    this.underWay(operate());
     return this.#hasRoom();
   }
 

@@ -1,3 +1,4 @@
+import { VkrunError } from "../../errors.js";
 import type { DeviceContext } from "../device.js";
 import type { VirtqRequest } from "./virtq-request.js";
 import type { Virtqueue } from "./virtqueue.js";
@@ -17,10 +18,16 @@ export interface VirtioTransport {
   needsReset(reason: string): void;
 }
 
-/** What has happened to a device; for logs and tests, the guest never sees it. */
+/** What has happened to a device since it was built; for logs, statistics and tests, the guest never sees it. */
 export interface VirtioCounters {
+  /** Notifications from the driver. */
+  kicks: number;
   /** Requests completed. */
   requests: number;
+  /** Used buffer notifications to the driver. */
+  interrupts: number;
+  /** Times that the driver reset the device, or one of its queues. */
+  resets: number;
   /** Times that the driver broke a queue or a request beyond answering. */
   broken: number;
   /** Host I/O that failed. */
@@ -29,6 +36,16 @@ export interface VirtioCounters {
   dropped: number;
   /** The last reason for any of these. */
   lastReason: string | undefined;
+}
+
+/** A device's section of a checkpoint. */
+export interface SavedDevice {
+  readonly version: number;
+  readonly serials: Readonly<Record<string, number>>;
+  readonly frozen: boolean;
+  readonly continuing: readonly number[];
+  /** What the device itself gave. */
+  readonly state: Record<string, unknown>;
 }
 
 /**
@@ -46,7 +63,10 @@ export abstract class VirtioDevice {
   abstract readonly config: Uint8Array;
 
   readonly counters: VirtioCounters = {
+    kicks: 0,
     requests: 0,
+    interrupts: 0,
+    resets: 0,
     broken: 0,
     ioErrors: 0,
     dropped: 0,
@@ -57,6 +77,8 @@ export abstract class VirtioDevice {
   #serials: Record<string, number> = {};
   /** Queues that will be looked at again between slices. */
   readonly #continuing = new Set<number>();
+  #frozen = false;
+  readonly #operations = new Set<Promise<void>>();
 
   constructor(
     readonly name: string,
@@ -75,6 +97,20 @@ export abstract class VirtioDevice {
   /** The driver (or power) reset the device; all requests are void. */
   abstract reset(): void;
 
+  /** The driver took queue `index` out of service; its requests are void, those of other queues are not (2.6.1). */
+  resetQueue(_index: number): void {}
+
+  /** Whether the device can work with this choice of what it offers (2.2.2): some features need others. */
+  acceptable(_negotiated: (bit: number) => boolean): boolean {
+    return true;
+  }
+
+  /** The driver set DRIVER_OK: from here on there may be notifications. Queues are handled right after. */
+  driverReady(): void {}
+
+  /** Counts up when what `saveDevice` gives changes its meaning. A state of another version is not restored. */
+  readonly stateVersion: number = 1;
+
   /** Keyed plain data: what `restore` needs besides the transport's and the queues' state. */
   abstract saveDevice(): Record<string, unknown>;
   abstract restoreDevice(state: Record<string, unknown>): void;
@@ -82,18 +118,56 @@ export abstract class VirtioDevice {
   /** The driver wrote the configuration space; most devices have nothing there to be written (2.5). */
   writeConfig(_offset: number, _size: number, _value: number): void {}
 
+  /** Whether host I/O is under way whose result has not been posted to the input gate. */
+  get busy(): boolean {
+    return this.#operations.size > 0;
+  }
+
   /** Resolves when no host I/O is under way and its results have been posted to the input gate. */
-  quiesce(): Promise<void> {
-    return Promise.resolve();
+  async quiesce(): Promise<void> {
+    while (this.#operations.size > 0) await Promise.all(this.#operations);
   }
 
-  save(): Record<string, unknown> {
-    return { serials: { ...this.#serials }, ...this.saveDevice() };
+  /** Host I/O has begun: `operation` settles when its result has been posted, and does not reject. */
+  protected underWay(operation: Promise<void>): void {
+    this.#operations.add(operation);
+    void operation.finally(() => this.#operations.delete(operation));
   }
 
-  restore(state: Record<string, unknown>): void {
-    this.#serials = { ...(state["serials"] as Record<string, number>) };
-    this.restoreDevice(state);
+  /**
+   * Takes no further requests until `thaw`: those under way are finished, and what else the driver offers stays in its
+   * rings. With a frozen device, host I/O and the input gate run dry, so that there is nothing but the state to save.
+   */
+  freeze(): void {
+    this.#frozen = true;
+  }
+
+  /** Goes on where `freeze` left off; also after `restore`, for a device is restored frozen or not as it was saved. */
+  thaw(): void {
+    if (!this.#frozen) return;
+    this.#frozen = false;
+    for (const { index, ready } of this.transport.queues) {
+      if (ready && this.transport.running) this.handleQueue(index);
+    }
+  }
+
+  save(): SavedDevice {
+    return {
+      version: this.stateVersion,
+      serials: { ...this.#serials },
+      frozen: this.#frozen,
+      continuing: [...this.#continuing],
+      state: this.saveDevice(),
+    };
+  }
+
+  restore(saved: SavedDevice): void {
+    if (saved.version !== this.stateVersion) throw foreignState(this.name, saved.version, this.stateVersion);
+    this.#serials = { ...saved.serials };
+    this.#frozen = saved.frozen;
+    this.#continuing.clear();
+    this.restoreDevice(saved.state);
+    for (const index of saved.continuing) this.continueLater(index);
   }
 
   protected get transport(): VirtioTransport {
@@ -120,7 +194,7 @@ export abstract class VirtioDevice {
 
   /** The next request of queue `index`. Reports a broken queue. */
   protected pop(index: number): VirtqRequest | undefined {
-    if (!this.transport.running) return undefined;
+    if (this.#frozen || !this.transport.running) return undefined;
     const queue = this.queue(index);
     if (!queue.ready || queue.broken !== undefined) return undefined;
     const request = queue.pop();
@@ -150,9 +224,9 @@ export abstract class VirtioDevice {
     this.continueLater(index);
   }
 
-  /** Looks at queue `index` again between slices, once however often it is asked for. */
+  /** Looks at queue `index` again between slices, once however often it is asked for; a frozen device looks when it thaws. */
   protected continueLater(index: number): void {
-    if (this.#continuing.has(index)) return;
+    if (this.#frozen || this.#continuing.has(index)) return;
     this.#continuing.add(index);
     this.context.input.post(this.nextLabel("continue"), () => {
       this.#continuing.delete(index);
@@ -174,7 +248,9 @@ export abstract class VirtioDevice {
 
   /** Interrupts the driver if it is owed one, after a batch of completions. */
   protected flush(index: number): void {
-    if (this.transport.running && this.queue(index).interruptDue()) this.transport.notifyUsed();
+    if (!this.transport.running || !this.queue(index).interruptDue()) return;
+    this.counters.interrupts++;
+    this.transport.notifyUsed();
   }
 
   /** The driver did what it must not. The device stops until it is reset. */
@@ -183,4 +259,13 @@ export abstract class VirtioDevice {
     this.counters.lastReason = reason;
     this.transport.needsReset(reason);
   }
+}
+
+/** A saved state of `name` is of a version that this vkrun does not know. */
+export function foreignState(name: string, version: unknown, known: number): VkrunError {
+  return new VkrunError(
+    "ERR_VKRUN_CHECKPOINT_INVALID",
+    `the saved state of ${name} has version ${String(version)}, this vkrun has ${known}`,
+    { hint: "Restore it with the vkrun that saved it." },
+  );
 }

@@ -16,6 +16,9 @@ export const enum DeviceId {
   BLOCK = 2,
   CONSOLE = 3,
   ENTROPY = 4,
+  BALLOON = 5,
+  NINEP = 9,
+  VSOCK = 19,
 }
 
 /** Feature bits that belong to no device type (6). */
@@ -23,6 +26,8 @@ export const enum Feature {
   INDIRECT_DESC = 28,
   EVENT_IDX = 29,
   VERSION_1 = 32,
+  RING_PACKED = 34,
+  RING_RESET = 40,
 }
 
 /** Bits of InterruptStatus and InterruptACK (4.2.2). */

@@ -3,13 +3,14 @@ import { VirtqError, VirtqFeature, VirtqPop } from "../../generated/shared/virtq
 import { VirtqRequest } from "./virtq-request.js";
 import { VIRTQ_ERRORS, type VirtqueueCore } from "./virtqueue-core.js";
 
-/** What was negotiated of VIRTIO_F_INDIRECT_DESC and VIRTIO_F_EVENT_IDX. */
+/** What was negotiated of VIRTIO_F_INDIRECT_DESC, VIRTIO_F_EVENT_IDX and VIRTIO_F_RING_PACKED. */
 export interface VirtqueueFeatures {
   readonly indirect: boolean;
   readonly eventIdx: boolean;
+  readonly packed: boolean;
 }
 
-/** The addresses and size that a driver gave a queue. */
+/** The addresses and size that a driver gave a queue; of a packed one, those of the ring and of both event suppressions. */
 export interface VirtqueueLayout {
   readonly size: number;
   readonly desc: bigint;
@@ -51,7 +52,9 @@ export class Virtqueue {
   start(layout: VirtqueueLayout, features: VirtqueueFeatures): boolean {
     this.reset();
     const bits =
-      (features.indirect ? VirtqFeature.INDIRECT_DESC : 0) | (features.eventIdx ? VirtqFeature.EVENT_IDX : 0);
+      (features.indirect ? VirtqFeature.INDIRECT_DESC : 0) |
+      (features.eventIdx ? VirtqFeature.EVENT_IDX : 0) |
+      (features.packed ? VirtqFeature.PACKED : 0);
     const { size, desc, avail, used } = layout;
     const error = this.core.virtqStart(this.#address, size, desc, avail, used, bits);
     if (error !== VirtqError.NONE) this.broken = errorName(error);

@@ -109,6 +109,7 @@ describe("feature negotiation", () => {
       Feature.INDIRECT_DESC,
       Feature.EVENT_IDX,
       Feature.VERSION_1,
+      Feature.RING_RESET,
       50,
     ]);
     driver.set(Register.DeviceFeaturesSel, 2);
