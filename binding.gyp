@@ -2,7 +2,19 @@
   "targets": [
     {
       "target_name": "vkrun",
-      "sources": ["native/module.cc", "native/arguments.cc", "native/file.cc", "native/memory.cc"],
+      "sources": [
+        "native/module.cc",
+        "native/arguments.cc",
+        "native/descriptor.cc",
+        "native/file.cc",
+        "native/interface.cc",
+        "native/memory.cc",
+        "native/packets.cc",
+        "native/tap.cc",
+        "native/tty.cc",
+        "native/watch.cc"
+      ],
+      "libraries": ["-lutil"],
       "include_dirs": ["<!@(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "_GNU_SOURCE", "_FILE_OFFSET_BITS=64"],
       "cflags!": ["-fno-exceptions"],

@@ -35,17 +35,52 @@ bool Boolean(const Napi::Object& options, const char* name) {
   return value.As<Napi::Boolean>().Value();
 }
 
-Span Bytes(const Napi::Object& options, const char* name) {
+std::string String(const Napi::Object& options, const char* name) {
+  Napi::Value value = options.Get(name);
+  if (!value.IsString()) throw Napi::TypeError::New(options.Env(), std::string(name) + " must be a string");
+  return value.As<Napi::String>().Utf8Value();
+}
+
+// Not by way of Napi::TypedArray: that refuses arrays over shared memory.
+static void* Elements(const Napi::Object& options, const char* name, napi_typedarray_type wanted, const char* wanted_name,
+                      size_t* length) {
   Napi::Value value = options.Get(name);
   napi_typedarray_type type;
-  size_t length = 0;
   void* data = nullptr;
   if (!value.IsTypedArray() ||
-      napi_get_typedarray_info(options.Env(), value, &type, &length, &data, nullptr, nullptr) != napi_ok ||
-      type != napi_uint8_array) {
-    throw Napi::TypeError::New(options.Env(), std::string(name) + " must be a Uint8Array");
+      napi_get_typedarray_info(options.Env(), value, &type, length, &data, nullptr, nullptr) != napi_ok ||
+      type != wanted) {
+    throw Napi::TypeError::New(options.Env(), std::string(name) + " must be a " + wanted_name);
   }
-  return {static_cast<uint8_t*>(data), length};
+  return data;
+}
+
+Span Bytes(const Napi::Object& options, const char* name) {
+  Span span;
+  span.data = static_cast<uint8_t*>(Elements(options, name, napi_uint8_array, "Uint8Array", &span.length));
+  return span;
+}
+
+Words Uint32s(const Napi::Object& options, const char* name) {
+  Words words;
+  words.data = static_cast<const uint32_t*>(Elements(options, name, napi_uint32_array, "Uint32Array", &words.length));
+  return words;
+}
+
+Results Int32s(const Napi::Object& options, const char* name) {
+  Results results;
+  results.data = static_cast<int32_t*>(Elements(options, name, napi_int32_array, "Int32Array", &results.length));
+  return results;
+}
+
+struct ifreq InterfaceRequest(const Napi::Object& options, const char* name) {
+  std::string interface = String(options, name);
+  struct ifreq request = {};
+  if (interface.empty() || interface.size() >= sizeof request.ifr_name) {
+    throw Napi::RangeError::New(options.Env(), std::string(name) + " is no name of an interface");
+  }
+  std::memcpy(request.ifr_name, interface.c_str(), interface.size());
+  return request;
 }
 
 Napi::Error SystemError(Napi::Env env, int error, const char* syscall) {

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <napi.h>
+#include <net/if.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace vkrun {
 
@@ -16,6 +18,8 @@ int64_t Integer(const Napi::Object& options, const char* name);
 
 bool Boolean(const Napi::Object& options, const char* name);
 
+std::string String(const Napi::Object& options, const char* name);
+
 struct Span {
   uint8_t* data;
   size_t length;
@@ -23,6 +27,25 @@ struct Span {
 
 // A Uint8Array property, over an ArrayBuffer or a SharedArrayBuffer.
 Span Bytes(const Napi::Object& options, const char* name);
+
+struct Words {
+  const uint32_t* data;
+  size_t length;
+};
+
+// A Uint32Array property.
+Words Uint32s(const Napi::Object& options, const char* name);
+
+struct Results {
+  int32_t* data;
+  size_t length;
+};
+
+// An Int32Array property.
+Results Int32s(const Napi::Object& options, const char* name);
+
+// A request about the network interface that the property names.
+struct ifreq InterfaceRequest(const Napi::Object& options, const char* name);
 
 // An Error in the shape of Node's own: code "EAGAIN", errno (negative) and syscall.
 Napi::Error SystemError(Napi::Env env, int error, const char* syscall);

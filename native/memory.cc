@@ -1,9 +1,10 @@
-// mincore(2) and madvise(2) on guest RAM, which is private anonymous memory of this process.
+// mincore(2), madvise(2) and mmap(2) on guest RAM, which is private anonymous memory of this process; memfd_create(2).
 #include "memory.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include <sys/mman.h>
@@ -46,6 +47,62 @@ void DiscardMemory(const Napi::CallbackInfo& info) {
   if (span.length != 0 && madvise(span.data, span.length, MADV_DONTNEED) == -1) {
     throw SystemError(env, errno, "madvise");
   }
+}
+
+// MAP_FIXED over pages that belong to the array's memory already: the address space does not change, only what is behind it.
+static void MapOver(const Napi::CallbackInfo& info, int flags, int fd, off_t offset) {
+  Napi::Env env = info.Env();
+  Span span = Bytes(Options(info), "bytes");
+  RequirePageAligned(env, span, static_cast<size_t>(sysconf(_SC_PAGESIZE)));
+  if (span.length == 0) return;
+  if (mmap(span.data, span.length, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, offset) == MAP_FAILED) {
+    throw SystemError(env, errno, "mmap");
+  }
+}
+
+void MapFile(const Napi::CallbackInfo& info) {
+  Napi::Object options = Options(info);
+  int fd = static_cast<int>(Integer(options, "fd"));
+  int flags = Boolean(options, "shared") ? MAP_SHARED : MAP_PRIVATE;
+  MapOver(info, flags, fd, static_cast<off_t>(Integer(options, "offset")));
+}
+
+void MapAnonymous(const Napi::CallbackInfo& info) { MapOver(info, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0); }
+
+void AdviseMemory(const Napi::CallbackInfo& info) {
+  static const struct {
+    const char* name;
+    int value;
+  } kAdvice[] = {
+      {"normal", MADV_NORMAL},       {"random", MADV_RANDOM},         {"sequential", MADV_SEQUENTIAL},
+      {"willneed", MADV_WILLNEED},   {"hugepage", MADV_HUGEPAGE},     {"nohugepage", MADV_NOHUGEPAGE},
+      {"mergeable", MADV_MERGEABLE}, {"dontfork", MADV_DONTFORK},
+  };
+  Napi::Env env = info.Env();
+  Napi::Object options = Options(info);
+  Span span = Bytes(options, "bytes");
+  RequirePageAligned(env, span, static_cast<size_t>(sysconf(_SC_PAGESIZE)));
+  std::string name = String(options, "advice");
+  for (const auto& advice : kAdvice) {
+    if (name != advice.name) continue;
+    if (span.length != 0 && madvise(span.data, span.length, advice.value) == -1) throw SystemError(env, errno, "madvise");
+    return;
+  }
+  throw Napi::RangeError::New(env, "there is no advice " + name);
+}
+
+Napi::Value CreateMemfd(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Napi::Object options = Options(info);
+  off_t length = static_cast<off_t>(Integer(options, "length"));
+  int fd = memfd_create(String(options, "name").c_str(), MFD_CLOEXEC);
+  if (fd == -1) throw SystemError(env, errno, "memfd_create");
+  if (ftruncate(fd, length) == -1) {
+    int error = errno;
+    close(fd);
+    throw SystemError(env, error, "ftruncate");
+  }
+  return Napi::Number::New(env, fd);
 }
 
 }  // namespace vkrun

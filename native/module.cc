@@ -2,15 +2,50 @@
 // one options object, and a failing call throws with the errno's name. src/native.ts is its only caller.
 #include <napi.h>
 
+#include "descriptor.h"
 #include "file.h"
+#include "interface.h"
 #include "memory.h"
+#include "packets.h"
+#include "tap.h"
+#include "tty.h"
+#include "watch.h"
 
 namespace vkrun {
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  // descriptor.cc
+  exports.Set("closeDescriptor", Napi::Function::New(env, CloseDescriptor, "closeDescriptor"));
+  // file.cc
   exports.Set("lockFile", Napi::Function::New(env, LockFile, "lockFile"));
+  // interface.cc
+  exports.Set("interfaceState", Napi::Function::New(env, InterfaceState, "interfaceState"));
+  exports.Set("setInterfaceUp", Napi::Function::New(env, SetInterfaceUp, "setInterfaceUp"));
+  exports.Set("setInterfaceMtu", Napi::Function::New(env, SetInterfaceMtu, "setInterfaceMtu"));
+  exports.Set("addToBridge", Napi::Function::New(env, AddToBridge, "addToBridge"));
+  // memory.cc
   exports.Set("residentBytes", Napi::Function::New(env, ResidentBytes, "residentBytes"));
   exports.Set("discardMemory", Napi::Function::New(env, DiscardMemory, "discardMemory"));
+  exports.Set("mapFile", Napi::Function::New(env, MapFile, "mapFile"));
+  exports.Set("mapAnonymous", Napi::Function::New(env, MapAnonymous, "mapAnonymous"));
+  exports.Set("adviseMemory", Napi::Function::New(env, AdviseMemory, "adviseMemory"));
+  exports.Set("createMemfd", Napi::Function::New(env, CreateMemfd, "createMemfd"));
+  // packets.cc
+  exports.Set("writePackets", Napi::Function::New(env, WritePackets, "writePackets"));
+  exports.Set("readPackets", Napi::Function::New(env, ReadPackets, "readPackets"));
+  // tap.cc
+  exports.Set("openTap", Napi::Function::New(env, OpenTap, "openTap"));
+  exports.Set("setTapOffloads", Napi::Function::New(env, SetTapOffloads, "setTapOffloads"));
+  exports.Set("setTapPersistent", Napi::Function::New(env, SetTapPersistent, "setTapPersistent"));
+  exports.Set("setTapOwner", Napi::Function::New(env, SetTapOwner, "setTapOwner"));
+  // tty.cc
+  exports.Set("openPty", Napi::Function::New(env, OpenPty, "openPty"));
+  exports.Set("setRawMode", Napi::Function::New(env, SetRawMode, "setRawMode"));
+  exports.Set("restoreMode", Napi::Function::New(env, RestoreMode, "restoreMode"));
+  exports.Set("windowSize", Napi::Function::New(env, WindowSize, "windowSize"));
+  exports.Set("setWindowSize", Napi::Function::New(env, SetWindowSize, "setWindowSize"));
+  // watch.cc
+  exports.Set("DescriptorWatch", DescriptorWatchClass(env));
   return exports;
 }
 

@@ -8,12 +8,87 @@ import { VkrunError } from "./errors.js";
 
 /** One system call family an entry; see native/*.cc. Failing calls throw Node's usual system errors. */
 export interface NativeAddon {
+  /** Closes what the addon opened. Node's own `close` warns of descriptors that it has not opened itself. */
+  closeDescriptor(options: { fd: number }): void;
   /** Locks all of an open file without waiting; false when somebody else holds a lock that excludes this one. */
   lockFile(options: { fd: number; exclusive: boolean }): boolean;
   /** Bytes of `bytes` (page-aligned) that are in physical memory. */
   residentBytes(options: { bytes: Uint8Array }): number;
   /** Gives the pages of `bytes` (page-aligned) back to the host; they read as zeroes afterwards. */
   discardMemory(options: { bytes: Uint8Array }): void;
+  /** Puts a file behind `bytes` (page-aligned). What is written to them reaches the file with `shared` only. */
+  mapFile(options: { bytes: Uint8Array; fd: number; offset: number; shared: boolean }): void;
+  /** Ends `mapFile`: ordinary memory again, all zeroes. */
+  mapAnonymous(options: { bytes: Uint8Array }): void;
+  adviseMemory(options: { bytes: Uint8Array; advice: MemoryAdvice }): void;
+  /** Answers a descriptor of a file of zeroes that is in memory only. */
+  createMemfd(options: { name: string; length: number }): number;
+
+  /** Attaches to a tap interface, or creates one. Reads and writes do not block and carry a virtio_net_hdr. */
+  openTap(options: { name: string; multiQueue: boolean; headerLength: number }): { fd: number; name: string };
+  /** What a reader of the tap can be given unfinished: TUN_F_* of linux/if_tun.h. */
+  setTapOffloads(options: { fd: number; offloads: number }): void;
+  setTapPersistent(options: { fd: number; persistent: boolean }): void;
+  setTapOwner(options: { fd: number; owner: number }): void;
+  /** Undefined when there is no interface of that name. */
+  interfaceState(options: { name: string }): { up: boolean; mtu: number } | undefined;
+  setInterfaceUp(options: { name: string }): void;
+  setInterfaceMtu(options: { name: string; mtu: number }): void;
+  addToBridge(options: { bridge: string; name: string }): void;
+
+  /**
+   * Writes packets, one system call each, out of `memory`. `vectors` has for each packet a number of segments, and for each
+   * segment an offset and a length. Answers how many did not have to wait; `results` has the bytes written, or an errno negated.
+   */
+  writePackets(options: {
+    fd: number;
+    memory: Uint8Array;
+    vectors: Uint32Array;
+    packets: number;
+    results: Int32Array;
+  }): number;
+  /**
+   * Reads packets of up to `maximum` bytes into buffers that `vectors` describes as above, each into one buffer, or with
+   * `mergeable` into as many as it takes. Answers how many; `results` has their lengths.
+   */
+  readPackets(options: {
+    fd: number;
+    memory: Uint8Array;
+    vectors: Uint32Array;
+    buffers: number;
+    maximum: number;
+    mergeable: boolean;
+    results: Int32Array;
+  }): number;
+  readonly DescriptorWatch: new (options: {
+    fd: number;
+    onReady: (readable: boolean, writable: boolean) => void;
+  }) => DescriptorWatch;
+
+  /** A pair of pseudoterminals: two descriptors, and the slave's name for others to open. */
+  openPty(options: { columns: number; rows: number }): { master: number; slave: number; path: string };
+  /** Answers the settings that were in force, for `restoreMode`. */
+  setRawMode(options: { fd: number }): Uint8Array;
+  restoreMode(options: { fd: number; mode: Uint8Array }): void;
+  windowSize(options: { fd: number }): { columns: number; rows: number };
+  setWindowSize(options: { fd: number; columns: number; rows: number }): void;
+}
+
+export type MemoryAdvice =
+  | "normal"
+  | "random"
+  | "sequential"
+  | "willneed"
+  | "hugepage"
+  | "nohugepage"
+  | "mergeable"
+  | "dontfork";
+
+/** Waits for a descriptor in the calling thread's event loop, which it does not keep alive. */
+export interface DescriptorWatch {
+  /** Has `onReady` called once, when one of these holds. Arming again replaces what was armed before. */
+  arm(options: { readable: boolean; writable: boolean }): void;
+  close(): void;
 }
 
 type Loaded = { addon: NativeAddon; error?: undefined } | { addon?: undefined; error: VkrunError };

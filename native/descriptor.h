@@ -1,0 +1,10 @@
+#pragma once
+
+#include <napi.h>
+
+namespace vkrun {
+
+// closeDescriptor({ fd }): void. For descriptors that the addon opened: Node's own close() warns of those in a worker thread.
+void CloseDescriptor(const Napi::CallbackInfo& info);
+
+}  // namespace vkrun
