@@ -7,6 +7,7 @@
         "native/arguments.cc",
         "native/descriptor.cc",
         "native/file.cc",
+        "native/file-io.cc",
         "native/interface.cc",
         "native/memory.cc",
         "native/packets.cc",

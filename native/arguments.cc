@@ -42,34 +42,35 @@ std::string String(const Napi::Object& options, const char* name) {
 }
 
 // Not by way of Napi::TypedArray: that refuses arrays over shared memory.
-static void* Elements(const Napi::Object& options, const char* name, napi_typedarray_type wanted, const char* wanted_name,
+static void* Elements(const Napi::Value& value, const char* name, napi_typedarray_type wanted, const char* wanted_name,
                       size_t* length) {
-  Napi::Value value = options.Get(name);
   napi_typedarray_type type;
   void* data = nullptr;
   if (!value.IsTypedArray() ||
-      napi_get_typedarray_info(options.Env(), value, &type, length, &data, nullptr, nullptr) != napi_ok ||
+      napi_get_typedarray_info(value.Env(), value, &type, length, &data, nullptr, nullptr) != napi_ok ||
       type != wanted) {
-    throw Napi::TypeError::New(options.Env(), std::string(name) + " must be a " + wanted_name);
+    throw Napi::TypeError::New(value.Env(), std::string(name) + " must be a " + wanted_name);
   }
   return data;
 }
 
-Span Bytes(const Napi::Object& options, const char* name) {
+Span Bytes(const Napi::Object& options, const char* name) { return AsBytes(options.Get(name), name); }
+
+Span AsBytes(const Napi::Value& value, const char* name) {
   Span span;
-  span.data = static_cast<uint8_t*>(Elements(options, name, napi_uint8_array, "Uint8Array", &span.length));
+  span.data = static_cast<uint8_t*>(Elements(value, name, napi_uint8_array, "Uint8Array", &span.length));
   return span;
 }
 
 Words Uint32s(const Napi::Object& options, const char* name) {
   Words words;
-  words.data = static_cast<const uint32_t*>(Elements(options, name, napi_uint32_array, "Uint32Array", &words.length));
+  words.data = static_cast<const uint32_t*>(Elements(options.Get(name), name, napi_uint32_array, "Uint32Array", &words.length));
   return words;
 }
 
 Results Int32s(const Napi::Object& options, const char* name) {
   Results results;
-  results.data = static_cast<int32_t*>(Elements(options, name, napi_int32_array, "Int32Array", &results.length));
+  results.data = static_cast<int32_t*>(Elements(options.Get(name), name, napi_int32_array, "Int32Array", &results.length));
   return results;
 }
 

@@ -28,6 +28,9 @@ struct Span {
 // A Uint8Array property, over an ArrayBuffer or a SharedArrayBuffer.
 Span Bytes(const Napi::Object& options, const char* name);
 
+// The same for a value that is no property itself; `name` is for the message.
+Span AsBytes(const Napi::Value& value, const char* name);
+
 struct Words {
   const uint32_t* data;
   size_t length;

@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include "descriptor.h"
+#include "file-io.h"
 #include "file.h"
 #include "interface.h"
 #include "memory.h"
@@ -18,6 +19,12 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("closeDescriptor", Napi::Function::New(env, CloseDescriptor, "closeDescriptor"));
   // file.cc
   exports.Set("lockFile", Napi::Function::New(env, LockFile, "lockFile"));
+  // file-io.cc
+  exports.Set("readNow", Napi::Function::New(env, ReadNow, "readNow"));
+  exports.Set("writeNow", Napi::Function::New(env, WriteNow, "writeNow"));
+  exports.Set("readFile", Napi::Function::New(env, ReadFile, "readFile"));
+  exports.Set("writeFile", Napi::Function::New(env, WriteFile, "writeFile"));
+  exports.Set("allocateFile", Napi::Function::New(env, AllocateFile, "allocateFile"));
   // interface.cc
   exports.Set("interfaceState", Napi::Function::New(env, InterfaceState, "interfaceState"));
   exports.Set("setInterfaceUp", Napi::Function::New(env, SetInterfaceUp, "setInterfaceUp"));

@@ -12,6 +12,19 @@ export interface NativeAddon {
   closeDescriptor(options: { fd: number }): void;
   /** Locks all of an open file without waiting; false when somebody else holds a lock that excludes this one. */
   lockFile(options: { fd: number; exclusive: boolean }): boolean;
+  /** Reads what needs no waiting for a disk, from the beginning on: how many bytes, possibly none. */
+  readNow(options: { fd: number; offset: number; buffers: readonly Uint8Array[] }): number;
+  /** Writes on the calling thread, with `nowait` only what needs no waiting: how many bytes. */
+  writeNow(options: { fd: number; offset: number; buffers: readonly Uint8Array[]; nowait: boolean }): number;
+  /**
+   * Reads on another thread, up to the end of the file: how many bytes. Where the file was opened with O_DIRECT, `offset` and
+   * length are multiples of `alignment`; the bytes in memory need not be. Else it is 1.
+   */
+  readFile(options: FileTransfer): Promise<number>;
+  /** Writes everything on another thread. */
+  writeFile(options: FileTransfer): Promise<number>;
+  /** fallocate(2), on another thread. */
+  allocateFile(options: { fd: number; offset: number; length: number; mode: number }): Promise<void>;
   /** Bytes of `bytes` (page-aligned) that are in physical memory. */
   residentBytes(options: { bytes: Uint8Array }): number;
   /** Gives the pages of `bytes` (page-aligned) back to the host; they read as zeroes afterwards. */
@@ -89,6 +102,13 @@ export interface DescriptorWatch {
   /** Has `onReady` called once, when one of these holds. Arming again replaces what was armed before. */
   arm(options: { readable: boolean; writable: boolean }): void;
   close(): void;
+}
+
+export interface FileTransfer {
+  readonly fd: number;
+  readonly offset: number;
+  readonly buffers: readonly Uint8Array[];
+  readonly alignment: number;
 }
 
 type Loaded = { addon: NativeAddon; error?: undefined } | { addon?: undefined; error: VkrunError };

@@ -1,18 +1,16 @@
-import { type FileHandle, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { VkrunError } from "../errors.js";
-import type { BlockBackend } from "./block-backend.js";
+import type { BlockBackend, BlockGeometry } from "./block-backend.js";
+import { HostFile, type HostFileOptions } from "./host-file.js";
 import { slices, totalLength } from "./scatter.js";
 
 const SECTOR = 512;
-/** The kernel's IOV_MAX. */
-const VECTOR_MAX = 1024;
+/** Zeroes are written in pieces of this, where the file system has no better way. */
+const ZEROES = new Uint8Array(1 << 20);
 
-export interface RawFileOptions {
-  /** An open file or block device; the RawFile closes it. */
-  readonly handle: FileHandle;
-  /** For messages. */
-  readonly path: string;
-  readonly readOnly: boolean;
+export interface RawFileOptions extends HostFileOptions {
+  /** Whether space that the guest discards is given back to the host. Default true. */
+  readonly discards?: boolean;
 }
 
 /**
@@ -24,71 +22,86 @@ export interface RawFileOptions {
 export class RawFile implements BlockBackend {
   readonly readOnly: boolean;
   readonly size: number;
-  readonly #handle: FileHandle;
-  readonly #path: string;
+  readonly geometry: BlockGeometry;
+  readonly #file: HostFile;
+  readonly #discards: boolean;
   /** Where the file ended when it was opened: behind it, in the last sector, there may be nothing to read. */
   readonly #fileEnd: number;
-  #closing: Promise<void> | undefined;
 
-  private constructor({ handle, path, readOnly }: RawFileOptions, fileEnd: number) {
-    this.#handle = handle;
-    this.#path = path;
-    this.readOnly = readOnly;
+  private constructor(file: HostFile, fileEnd: number, physicalBlock: number, discards: boolean) {
+    this.#file = file;
+    this.#discards = discards && file.allocates;
+    this.readOnly = file.readOnly;
     this.#fileEnd = fileEnd;
     this.size = Math.ceil(fileEnd / SECTOR) * SECTOR;
+    this.geometry = { physicalBlock, discardUnit: physicalBlock };
   }
 
   static async fromHandle(options: RawFileOptions): Promise<RawFile> {
-    const stat = await options.handle.stat();
+    const file = new HostFile(options);
+    const stat = await file.stat();
     const bytes = stat.isBlockDevice() ? await deviceSize(stat.rdev, options.path) : stat.size;
     if (bytes === 0) {
       throw new VkrunError("ERR_VKRUN_IMAGE_INVALID", `the disk image ${options.path} is empty`, {
         hint: "It may be left over from a copy or download that failed: make it again.",
       });
     }
-    return new RawFile(options, bytes);
+    return new RawFile(file, bytes, physicalBlock(stat.blksize), options.discards ?? true);
   }
 
   async read(offset: number, buffers: readonly Uint8Array[]): Promise<void> {
     const length = this.#check(offset, buffers);
-    let done = 0;
-    while (done < length) {
-      const { bytesRead } = await this.#handle.readv(vector(buffers, done, length), offset + done);
-      if (bytesRead === 0) {
-        this.#endOfFile(offset + done, slices(buffers, done, length - done));
-        return;
-      }
-      done += bytesRead;
-    }
+    const done = await this.#file.read(offset, buffers);
+    if (done < length) this.#endOfFile(offset + done, slices(buffers, done, length - done));
   }
 
   async write(offset: number, buffers: readonly Uint8Array[]): Promise<void> {
-    if (this.readOnly) {
-      throw new VkrunError("ERR_VKRUN_IMAGE_READ_ONLY", `the disk image ${this.#path} was opened for reading only`);
-    }
-    const length = this.#check(offset, buffers);
-    let done = 0;
-    while (done < length) {
-      const { bytesWritten } = await this.#handle.writev(vector(buffers, done, length), offset + done);
-      done += bytesWritten;
-    }
+    this.#check(offset, buffers);
+    await this.#file.write(offset, buffers);
   }
 
-  async flush(): Promise<void> {
-    if (!this.readOnly) await this.#handle.datasync();
+  tryRead(offset: number, buffers: readonly Uint8Array[]): number {
+    this.#check(offset, buffers);
+    return this.#file.tryRead(offset, buffers);
+  }
+
+  tryWrite(offset: number, buffers: readonly Uint8Array[]): boolean {
+    this.#check(offset, buffers);
+    return this.#file.tryWrite(offset, buffers);
+  }
+
+  flush(): Promise<void> {
+    return this.#file.flush();
+  }
+
+  async discard(offset: number, length: number): Promise<void> {
+    if (this.#discards) await this.#file.punchHole(offset, length);
+  }
+
+  async writeZeroes(offset: number, length: number, unmap: boolean): Promise<void> {
+    if (unmap && this.#discards && (await this.#file.punchHole(offset, length))) return;
+    if (await this.#file.zeroRange(offset, length)) return;
+    for (let done = 0; done < length; ) {
+      const piece = ZEROES.subarray(0, length - done);
+      await this.#file.write(offset + done, [piece]);
+      done += piece.length;
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#closing ??= this.#handle.close();
-    return this.#closing;
+    return this.#file[Symbol.asyncDispose]();
   }
 
   /** Only the padding of the last sector may lie behind the end of the file; anything else was cut off under our feet. */
   #endOfFile(position: number, rest: readonly Uint8Array[]): void {
     if (position < this.#fileEnd) {
-      throw new VkrunError("ERR_VKRUN_IMAGE_TRUNCATED", `the disk image ${this.#path} became shorter while in use`, {
-        hint: "Something else changes the file. Stop the vkernel and check the image before using it again.",
-      });
+      throw new VkrunError(
+        "ERR_VKRUN_IMAGE_TRUNCATED",
+        `the disk image ${this.#file.path} became shorter while in use`,
+        {
+          hint: "Something else changes the file. Stop the vkernel and check the image before using it again.",
+        },
+      );
     }
     for (const buffer of rest) buffer.fill(0);
   }
@@ -102,9 +115,9 @@ export class RawFile implements BlockBackend {
   }
 }
 
-/** What is left of `buffers` from `done` on, as much as one system call takes. */
-function vector(buffers: readonly Uint8Array[], done: number, length: number): Uint8Array[] {
-  return slices(buffers, done, length - done).slice(0, VECTOR_MAX);
+/** The file system's block, where that is one that a disk could have. */
+function physicalBlock(size: number): number {
+  return size >= SECTOR && size <= 65_536 && (size & (size - 1)) === 0 ? size : SECTOR;
 }
 
 /** stat says 0 for the size of a block device; sysfs has it, in sectors of 512 whatever the device's own are. */

@@ -85,10 +85,15 @@ export interface GuestClock {
  * vkernel's thread between two slices, at an instruction count that the machine records under `label`.
  * `label` names the event so that a replay can match it, e.g. "vda:17" for the 17th request of disk vda.
  * `payload` is what the event carried if it cannot be computed again from the label (console bytes, packets).
+ *
+ * `apply` may answer with the payload to record, where it shows only then. Or it answers false: the event has not come about
+ * yet, nothing may have changed that the guest can see, and the device will post the same label again.
  */
 export interface InputGate {
-  post(label: string, apply: (payload?: Uint8Array) => void, payload?: Uint8Array): void;
+  post(label: string, apply: ApplyInput, payload?: Uint8Array): void;
 }
+
+export type ApplyInput = (payload?: Uint8Array) => Uint8Array | false | undefined | void;
 
 /** What every device is built with. */
 export interface DeviceContext {

@@ -2,11 +2,11 @@
  * Where host events wait until the hart stands still: the machine's side of InputGate. Devices post here at any time,
  * also in the middle of a guest instruction; the runner takes from here between slices and nowhere else.
  */
-import type { InputGate } from "../devices/device.js";
+import type { ApplyInput, InputGate } from "../devices/device.js";
 
 export interface PostedInput {
   readonly label: string;
-  readonly apply: (payload?: Uint8Array) => void;
+  readonly apply: ApplyInput;
   readonly payload: Uint8Array | undefined;
 }
 
@@ -24,7 +24,7 @@ export class InputQueue implements InputGate {
     return this.#waiting.length === 0;
   }
 
-  post(label: string, apply: (payload?: Uint8Array) => void, payload?: Uint8Array): void {
+  post(label: string, apply: ApplyInput, payload?: Uint8Array): void {
     if (this.#closed) return;
     this.#waiting.push({ label, apply, payload });
     this.#onPost();

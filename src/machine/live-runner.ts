@@ -64,8 +64,8 @@ export class LiveRunner extends Runner {
   protected async prepare(): Promise<number> {
     const icount = this.icount();
     for (const input of this.parts.inputs.takeAll()) {
-      this.#recorder?.input(icount, input.label, input.payload);
-      input.apply(input.payload);
+      const applied = input.apply(input.payload);
+      if (applied !== false) this.#recorder?.input(icount, input.label, applied ?? input.payload);
     }
     const ticksPerInstruction = this.#anchor(icount);
     this.tickDevices();

@@ -61,10 +61,10 @@ export class ReplayRunner extends Runner {
       if (entry.kind === "input") {
         const input = await this.#await(entry);
         if (input === undefined) return "interrupted";
-        this.#replay.next();
         // A payload that the recording has not is a failure that did not happen then.
         if (entry.payload === undefined && input.payload !== undefined) throw this.#diverged(entry);
-        input.apply(entry.payload);
+        // What could be had at once then may take its time now: it will be posted again.
+        if (input.apply(entry.payload) !== false) this.#replay.next();
       } else {
         this.#replay.next();
         this.#setClock(entry);

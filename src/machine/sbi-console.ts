@@ -28,7 +28,7 @@ export class SbiConsole {
       this.#reading = true;
       this.#backend.attach((bytes) => {
         const label = `sbi:input:${this.#pieces++}`;
-        this.#input.post(label, (payload) => this.#arrived.push(payload ?? bytes), bytes);
+        this.#input.post(label, (payload) => void this.#arrived.push(payload ?? bytes), bytes);
       });
     }
     let length = 0;

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { BlockBackend } from "../../src/backends/block-backend.js";
 import { MemoryBlock } from "../../src/backends/memory-block.js";
 import { Overlay } from "../../src/backends/overlay.js";
+import { scatter, totalLength } from "../../src/backends/scatter.js";
 
 const CLUSTER = 64 << 10;
 /** Two clusters and a part of a third. */
@@ -22,10 +23,15 @@ function same(left: Uint8Array, right: Uint8Array): boolean {
   return Buffer.compare(left, right) === 0;
 }
 
+function readAtOnce(this: MemoryBlock, offset: number, buffers: readonly Uint8Array[]): number {
+  return scatter(buffers, 0, this.bytes.subarray(offset, offset + totalLength(buffers)));
+}
+
 describe("an overlay", () => {
   it("behaves like a copy of its base, and leaves the base as it is", async () => {
     const step = fc.record({
-      write: fc.boolean(),
+      action: fc.constantFrom("read", "try read", "write", "try write", "zero"),
+      instant: fc.boolean(),
       sector: fc.integer({ min: 0, max: SIZE / 512 - 1 }),
       sectors: fc.oneof(fc.integer({ min: 0, max: 4 }), fc.integer({ min: 0, max: SIZE / 512 })),
       cut: fc.integer({ min: 0, max: 100_000 }),
@@ -37,17 +43,24 @@ describe("an overlay", () => {
         const base = new MemoryBlock({ bytes: original.slice(), readOnly: true });
         const model = original.slice();
         const overlay = new Overlay(base);
-        for (const { write, sector, sectors, cut, fill } of steps) {
+        for (const { action, instant, sector, sectors, cut, fill } of steps) {
+          Object.assign(base, { tryRead: instant ? readAtOnce : undefined });
           const offset = sector * 512;
           const bytes = new Uint8Array(Math.min(sectors * 512, SIZE - offset)).fill(fill);
           const at = Math.min(cut, bytes.length);
           const buffers = [bytes.subarray(0, at), bytes.subarray(at)];
-          if (write) {
-            await overlay.write(offset, buffers);
+          if (action === "zero") {
+            await overlay.writeZeroes(offset, bytes.length);
+            model.fill(0, offset, offset + bytes.length);
+          } else if (action === "write" || action === "try write") {
+            const done = action === "try write" && overlay.tryWrite(offset, buffers);
+            if (!done) await overlay.write(offset, buffers);
             model.set(bytes, offset);
           } else {
-            await overlay.read(offset, buffers);
-            expect(same(bytes, model.subarray(offset, offset + bytes.length))).toBe(true);
+            const got = action === "try read" ? overlay.tryRead(offset, buffers) : bytes.length;
+            if (action === "read") await overlay.read(offset, buffers);
+            expect(same(bytes.subarray(0, got), model.subarray(offset, offset + got))).toBe(true);
+            if (instant) expect(got).toBe(bytes.length);
           }
         }
         expect(same(await read(overlay, 0, SIZE), model)).toBe(true);
@@ -83,6 +96,15 @@ describe("an overlay", () => {
     base.read = async () => {};
     await overlay.write(2 * CLUSTER, [new Uint8Array(512).fill(6)]);
     expect((await read(overlay, 2 * CLUSTER, 512))[0]).toBe(6);
+  });
+
+  it("shows the base again where whole clusters were discarded", async () => {
+    const overlay = new Overlay(new MemoryBlock({ bytes: pattern(SIZE), readOnly: true }));
+    await overlay.write(0, [new Uint8Array(SIZE).fill(1)]);
+    await overlay.discard(512, 2 * CLUSTER - 512);
+    await overlay.discard(2 * CLUSTER, 3 * 512);
+    const expected = pattern(SIZE).fill(1, 0, CLUSTER);
+    expect(same(await read(overlay, 0, SIZE), expected)).toBe(true);
   });
 
   it("refuses what is not on the disk", async () => {

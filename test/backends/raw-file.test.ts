@@ -4,7 +4,11 @@ import { type FileHandle, mkdtemp, open, readFile, rm, stat, truncate, writeFile
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { RawFile } from "../../src/backends/raw-file.js";
+import { directFlags, HostFile } from "../../src/backends/host-file.js";
+import { RawFile, type RawFileOptions } from "../../src/backends/raw-file.js";
+import { nativeUnavailable } from "../../src/native.js";
+
+const addon = nativeUnavailable() === undefined;
 
 /** Some block device of this host that is not empty, if there is one. */
 const blockDevice = findBlockDevice();
@@ -36,16 +40,23 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-async function openDisk(content: Uint8Array | number, readOnly = false): Promise<RawFile> {
+async function openDisk(
+  content: Uint8Array | number,
+  readOnly = false,
+  options: Pick<RawFileOptions, "cache" | "discards"> = {},
+): Promise<RawFile> {
   if (typeof content === "number") {
     await writeFile(path, "");
     await truncate(path, content);
   } else await writeFile(path, content);
   const handle = await open(path, readOnly ? "r" : "r+");
-  disk = await RawFile.fromHandle({ handle, path, readOnly }).catch(async (error) => {
-    await handle.close();
-    throw error;
-  });
+  const direct = options.cache === "none" ? await open(path, directFlags(readOnly)) : undefined;
+  disk = await RawFile.fromHandle({ handle, path, readOnly, ...options, ...(direct && { direct }) }).catch(
+    async (error) => {
+      await handle.close();
+      throw error;
+    },
+  );
   return disk;
 }
 
@@ -166,5 +177,75 @@ describe("a raw image", () => {
     const file = await openDisk(1024);
     await file[Symbol.asyncDispose]();
     await expect(file[Symbol.asyncDispose]()).resolves.toBeUndefined();
+  });
+
+  it.runIf(addon)("reads and writes at once what the host's cache has", async () => {
+    const content = randomBytes(16 << 10);
+    const file = await openDisk(content);
+    const bytes = new Uint8Array(8192);
+    expect(file.tryRead(4096, [bytes])).toBe(8192);
+    expect(Buffer.from(bytes)).toEqual(content.subarray(4096, 12_288));
+    expect(file.tryWrite(512, [new Uint8Array(512).fill(5)])).toBe(true);
+    expect((await readFile(path)).subarray(512, 1024)).toEqual(Buffer.alloc(512, 5));
+    expect(() => file.tryRead(16 << 10, [bytes])).toThrow(RangeError);
+  });
+
+  it.runIf(addon)("leaves the end of a file of no whole sectors to those who can wait", async () => {
+    const file = await openDisk(randomBytes(1000));
+    expect(file.tryRead(0, [new Uint8Array(1024)])).toBe(1000);
+    expect((await read(file, 512, 512)).subarray(488).every((byte) => byte === 0)).toBe(true);
+  });
+
+  it.runIf(addon)("gives back what is discarded", async () => {
+    const file = await openDisk(randomBytes(1 << 20));
+    await file.flush();
+    const before = (await stat(path)).blocks;
+    await file.discard(4096, 512 << 10);
+    expect((await stat(path)).blocks).toBeLessThanOrEqual(before - 1024);
+    expect((await stat(path)).size).toBe(1 << 20);
+    expect((await read(file, 4096, 4096)).every((byte) => byte === 0)).toBe(true);
+  });
+
+  it.runIf(addon)("keeps what is discarded where it was told to", async () => {
+    const content = randomBytes(64 << 10);
+    const file = await openDisk(content, false, { discards: false });
+    await file.discard(0, 64 << 10);
+    expect(await readFile(path)).toEqual(content);
+    await file.writeZeroes(4096, 8192, true);
+    expect((await readFile(path)).subarray(4096, 12_288).every((byte) => byte === 0)).toBe(true);
+  });
+
+  it.each([true, false])("zeroes ranges of any length (unmap: %s)", async (unmap) => {
+    const content = randomBytes(3 << 20);
+    const file = await openDisk(content);
+    await file.writeZeroes(512, (2 << 20) + 1024, unmap);
+    content.fill(0, 512, (2 << 20) + 1536);
+    expect(Buffer.compare(await readFile(path), content)).toBe(0);
+  });
+
+  it.runIf(addon)(
+    "goes past the host's cache with cache=none, also where memory or length are not aligned",
+    async () => {
+      const content = randomBytes(256 << 10);
+      const file = await openDisk(content, false, { cache: "none" });
+      const odd = new Uint8Array((64 << 10) + 1).subarray(1);
+      await file.read(4096, [odd]);
+      expect(Buffer.compare(odd, content.subarray(4096, 4096 + odd.length))).toBe(0);
+      await file.write(8192, [odd.subarray(0, 4096)]);
+      await file.write(512, [odd.subarray(0, 512)]);
+      content.set(odd.subarray(0, 4096), 8192);
+      content.set(odd.subarray(0, 512), 512);
+      await file.flush();
+      expect(Buffer.compare(await readFile(path), content)).toBe(0);
+      expect(file.tryRead(0, [new Uint8Array(512)])).toBe(0);
+      expect(file.tryWrite(0, [new Uint8Array(512)])).toBe(false);
+    },
+  );
+
+  it("reports a full disk", async () => {
+    const handle = await open("/dev/full", "r+");
+    const full = new HostFile({ handle, path: "/dev/full", readOnly: false });
+    await expect(full.write(0, [new Uint8Array(512)])).rejects.toMatchObject({ code: "ENOSPC" });
+    await full[Symbol.asyncDispose]();
   });
 });

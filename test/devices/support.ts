@@ -1,7 +1,14 @@
 // A machine's surroundings for one device: the wasm core for its queues and RAM, and a gate that opens on command.
 
 import type { CharBackend } from "../../src/backends/char-backend.js";
-import type { DeviceContext, GuestClock, GuestMemory, InputGate, InterruptLine } from "../../src/devices/device.js";
+import type {
+  ApplyInput,
+  DeviceContext,
+  GuestClock,
+  GuestMemory,
+  InputGate,
+  InterruptLine,
+} from "../../src/devices/device.js";
 import { type VirtqueueCore, type VirtqueueExports, virtqueueCore } from "../../src/devices/virtio/virtqueue-core.js";
 import { Layout } from "../../src/generated/layout.js";
 import { Core } from "../../src/wasm/core.js";
@@ -9,7 +16,7 @@ import { DriverMemory } from "../support/virtqueue-driver.js";
 
 export interface Posted {
   readonly label: string;
-  readonly apply: (payload?: Uint8Array) => void;
+  readonly apply: ApplyInput;
   readonly payload: Uint8Array | undefined;
 }
 
@@ -17,7 +24,7 @@ export interface Posted {
 export class ManualGate implements InputGate {
   readonly waiting: Posted[] = [];
 
-  post(label: string, apply: (payload?: Uint8Array) => void, payload?: Uint8Array): void {
+  post(label: string, apply: ApplyInput, payload?: Uint8Array): void {
     this.waiting.push({ label, apply, payload });
   }
 

@@ -44,7 +44,7 @@ describe("slices", () => {
     const order: string[] = [];
     const machine = new FakeMachine((instructions) => {
       order.push("slice");
-      if (order.length === 1) machine.inputs.post("a", () => order.push("a"));
+      if (order.length === 1) machine.inputs.post("a", () => void order.push("a"));
       return { ran: instructions, ms: 1 };
     }, 2);
     await run(machine);

@@ -1,57 +1,38 @@
-// virtio-blk (virtio 1.2, 5.2): a disk. One queue, requestq.
+// virtio-blk (virtio 1.2, 5.2): a disk. Queues: requestq1..N, all alike.
 //
-// Requests: IN, OUT, FLUSH, GET_ID. Not supported, hence not offered: DISCARD, WRITE_ZEROES and SECURE_ERASE (backends cannot
-// give space back yet), MQ (one hart), CONFIG_WCE (the host's cache is always write-back), zoned devices.
+// Requests: IN, OUT, FLUSH, GET_ID, DISCARD, WRITE_ZEROES. Not supported, hence not offered: SECURE_ERASE (a file system
+// may keep old blocks, so no host file can promise it), GEOMETRY (nobody has asked for cylinders in this century), ZONED,
+// LIFETIME.
 //
-// Reads and writes run on the host while the guest goes on. A result enters through the input gate and is applied to
-// guest RAM there, so neither completion order nor a half-read buffer can be seen other than at a recorded instant.
+// What reaches guest RAM reaches it when an event is applied, between slices; what leaves it is taken in the middle of the
+// instruction that notified. A backend that has the data at hand then moves it between RAM and the file at once. Where it
+// has to wait, the data takes a detour through host buffers, so that neither completion order nor a half-read buffer can be seen
+// other than at a recorded instant.
 
 import type { BlockBackend } from "../../backends/block-backend.js";
+import { slices } from "../../backends/scatter.js";
 import { VkrunError } from "../../errors.js";
 import type { DeviceContext } from "../device.js";
+import { BlkConfig, BlkFeature, blkConfig, blkFeatures, SECTOR } from "./blk-config.js";
+import {
+  type BlkOperation,
+  type BlkRange,
+  BlkStatus,
+  HEADER_LENGTH,
+  parseBlkRequest,
+  STATUS_LENGTH,
+} from "./blk-request.js";
 import { BounceBuffers } from "./bounce-buffers.js";
 import { VirtioDevice } from "./virtio-device.js";
 import { DeviceId } from "./virtio-spec.js";
 import type { VirtqRequest } from "./virtq-request.js";
 
-const SECTOR = 512;
-const QUEUE = 0;
 const QUEUE_SIZE = 256;
+const MAX_QUEUES = 16;
 /** Data buffers in a request: the queue, less header and status. */
 const SEG_MAX = QUEUE_SIZE - 2;
-
-/** Feature bits (5.2.3). */
-const enum BlkFeature {
-  SEG_MAX = 2,
-  RO = 5,
-  BLK_SIZE = 6,
-  FLUSH = 9,
-}
-
-/** Request types (5.2.6). */
-const enum BlkType {
-  IN = 0,
-  OUT = 1,
-  FLUSH = 4,
-  GET_ID = 8,
-}
-
-const enum BlkStatus {
-  OK = 0,
-  IOERR = 1,
-  UNSUPP = 2,
-}
-
-/** struct virtio_blk_req: type, reserved, sector; then data; then a byte of status. */
-const HEADER_LENGTH = 16;
-const STATUS_LENGTH = 1;
 /** GET_ID fills this much, without a terminator when all of it is used (5.2.6.1). */
 const ID_LENGTH = 20;
-/** Offsets in struct virtio_blk_config (5.2.4). */
-const CONFIG_LENGTH = 24;
-const CONFIG_CAPACITY = 0;
-const CONFIG_SEG_MAX = 12;
-const CONFIG_BLK_SIZE = 20;
 
 /** A request is moved in pieces of at most this, so that one of gigabytes takes no more host memory than others. */
 const PIECE = 2 << 20;
@@ -63,6 +44,14 @@ const MAX_OPERATIONS = 64;
 const MAX_BYTES = 16 << 20;
 const KEEP_BYTES = 8 << 20;
 
+/** Host I/O that failed. The guest is told IOERR: virtio has no way to say why. */
+export interface DiskFailure {
+  readonly operation: "read" | "write" | "flush" | "discard" | "write-zeroes";
+  readonly offset: number;
+  readonly length: number;
+  readonly error: unknown;
+}
+
 export interface VirtioBlkOptions {
   readonly name: string;
   readonly context: DeviceContext;
@@ -71,73 +60,96 @@ export interface VirtioBlkOptions {
   readonly serial?: string;
   /** Block size told to the guest: 512 or a larger power of two that divides the disk's size. */
   readonly blockSize?: number;
+  /** Request queues, 1 if not given. */
+  readonly queues?: number;
+  readonly onFailure?: (failure: DiskFailure) => void;
 }
 
-/** A read or write under way: all of a request's data from `sector` on, `done` bytes of it finished. */
-interface Transfer {
+/** A request that was taken from a queue, and of its data what is done. */
+interface Taken {
+  readonly queue: number;
   readonly request: VirtqRequest;
-  readonly write: boolean;
+}
+
+interface Transfer extends Taken {
   readonly offset: number;
   readonly length: number;
   done: number;
 }
 
+/** A piece of host I/O. */
+interface Step {
+  readonly operation: DiskFailure["operation"];
+  readonly offset: number;
+  readonly length: number;
+  /** Host memory that it may take. */
+  readonly bytes: number;
+  /** Does it, or some of it, without waiting: how many bytes. At a counted instant. */
+  readonly now?: (length: number) => number;
+  readonly later: (length: number) => Promise<void>;
+  /** `length` bytes of it are done; less than was asked for only by `now`. */
+  readonly apply: (status: BlkStatus, length: number) => void;
+}
+
 export class VirtioBlk extends VirtioDevice {
   readonly deviceId = DeviceId.BLOCK;
   readonly features: readonly number[];
-  readonly queueSizes = [QUEUE_SIZE];
-  readonly config = new Uint8Array(CONFIG_LENGTH);
+  readonly queueSizes: readonly number[];
+  readonly config: Uint8Array;
 
   readonly #backend: BlockBackend;
   readonly #id = new Uint8Array(ID_LENGTH);
+  readonly #onFailure: (failure: DiskFailure) => void;
   readonly #buffers = new BounceBuffers(KEEP_BYTES);
   /** Posted results included, until they are applied. */
   #underWay = 0;
   #bytesUnderWay = 0;
 
-  constructor({ name, context, backend, serial = name, blockSize = SECTOR }: VirtioBlkOptions) {
+  constructor(options: VirtioBlkOptions) {
+    const { name, context, backend, serial = name, blockSize = SECTOR, queues = 1, onFailure = () => {} } = options;
     super(name, context);
     this.#backend = backend;
-    const id = new TextEncoder().encode(serial);
-    if (id.length > ID_LENGTH) {
-      throw new VkrunError("ERR_VKRUN_INVALID_OPTION", `disk serial '${serial}' is longer than ${ID_LENGTH} bytes`, {
-        hint: "Choose a shorter serial.",
+    this.#onFailure = onFailure;
+    this.#id.set(encodeSerial(serial));
+    checkBlockSize(blockSize, backend.size, name);
+    if (!Number.isInteger(queues) || queues < 1 || queues > MAX_QUEUES) {
+      throw new VkrunError("ERR_VKRUN_INVALID_OPTION", `disk ${name} cannot have ${queues} queues`, {
+        hint: `From 1 to ${MAX_QUEUES} are possible.`,
       });
     }
-    if (blockSize < SECTOR || (blockSize & (blockSize - 1)) !== 0 || backend.size % blockSize !== 0) {
-      throw new VkrunError("ERR_VKRUN_INVALID_OPTION", `${blockSize} is not a possible block size for disk ${name}`, {
-        hint: "Use 512, or a larger power of two that divides the size of the disk.",
-      });
-    }
-    this.#id.set(id);
-    this.features = [
-      BlkFeature.SEG_MAX,
-      BlkFeature.BLK_SIZE,
-      BlkFeature.FLUSH,
-      ...(backend.readOnly ? [BlkFeature.RO] : []),
-    ];
-    const config = new DataView(this.config.buffer);
-    config.setBigUint64(CONFIG_CAPACITY, BigInt(backend.size / SECTOR), true);
-    config.setUint32(CONFIG_SEG_MAX, SEG_MAX, true);
-    config.setUint32(CONFIG_BLK_SIZE, blockSize, true);
+    const configuration = { backend, blockSize, segMax: SEG_MAX, queues };
+    this.features = blkFeatures(configuration);
+    this.config = blkConfig(configuration);
+    this.queueSizes = new Array<number>(queues).fill(QUEUE_SIZE);
   }
 
-  handleQueue(): void {
-    if (this.#hasRoom()) this.drain(QUEUE, (request) => this.#start(request));
+  handleQueue(index: number): void {
+    if (this.#hasRoom()) this.drain(index, (request) => this.#start({ queue: index, request }));
+  }
+
+  /** The driver chooses between the host's cache and safety (5.2.5: writeback). */
+  override writeConfig(offset: number, _size: number, value: number): void {
+    if (offset === BlkConfig.WRITEBACK && this.transport.negotiated(BlkFeature.CONFIG_WCE)) {
+      this.config[BlkConfig.WRITEBACK] = value & 1;
+    }
   }
 
   reset(): void {
     // I/O under way cannot be called back: its results find their requests void, and count until then.
+    this.config[BlkConfig.WRITEBACK] = 1;
   }
 
-  /** Requests under way are in the queue's records; `restore` starts them over, which for reads and writes is the same. */
+  /** Requests under way are in the queues' records; `restore` starts them over, which gives the same result. */
   saveDevice(): Record<string, unknown> {
-    return {};
+    return { writeback: this.config[BlkConfig.WRITEBACK] === 1 };
   }
 
-  restoreDevice(): void {
-    for (const request of this.queue(QUEUE).underWay()) this.#start(request);
-    this.flush(QUEUE);
+  restoreDevice(state: Record<string, unknown>): void {
+    this.config[BlkConfig.WRITEBACK] = state["writeback"] === false ? 0 : 1;
+    for (const { index } of this.transport.queues) {
+      for (const request of this.queue(index).underWay()) this.#start({ queue: index, request });
+      this.flush(index);
+    }
   }
 
   #hasRoom(): boolean {
@@ -145,125 +157,264 @@ export class VirtioBlk extends VirtioDevice {
   }
 
   /** Begins a request; answers whether there is room for another. */
-  #start(request: VirtqRequest): boolean {
-    const header = new Uint8Array(HEADER_LENGTH);
-    if (request.read(0, header) < HEADER_LENGTH || request.writableLength < STATUS_LENGTH) {
+  #start(taken: Taken): boolean {
+    const { size, readOnly } = this.#backend;
+    const operation = parseBlkRequest(taken.request, {
+      size,
+      readOnly,
+      discard: this.transport.negotiated(BlkFeature.DISCARD),
+      writeZeroes: this.transport.negotiated(BlkFeature.WRITE_ZEROES),
+    });
+    if (operation === undefined) {
       this.fail("a request without header or status");
       return false;
     }
-    const fields = new DataView(header.buffer);
-    const type = fields.getUint32(0, true);
-    const sector = fields.getBigUint64(8, true);
-    switch (type) {
-      case BlkType.IN:
-        this.#transfer(request, sector, request.writableLength - STATUS_LENGTH, false);
-        break;
-      case BlkType.OUT:
-        this.#transfer(request, sector, request.readableLength - HEADER_LENGTH, true);
-        break;
-      case BlkType.FLUSH:
-        this.#operate(
-          0,
-          () => this.#backend.flush(),
-          (status) => this.#finish(request, status, 0),
-        );
-        break;
-      case BlkType.GET_ID:
-        this.#getId(request);
-        break;
-      default:
-        this.#finish(request, BlkStatus.UNSUPP, 0);
-    }
+    this.#execute(taken, operation);
     return this.#hasRoom();
   }
 
-  #transfer(request: VirtqRequest, sector: bigint, length: number, write: boolean): void {
-    const end = sector * BigInt(SECTOR) + BigInt(length);
-    const refused = length % SECTOR !== 0 || end > BigInt(this.#backend.size) || (write && this.#backend.readOnly);
-    if (refused) {
-      this.#finish(request, BlkStatus.IOERR, 0);
-      return;
+  #execute(taken: Taken, operation: BlkOperation): void {
+    switch (operation.kind) {
+      case "read":
+        this.#read({ ...taken, offset: operation.offset, length: operation.length, done: 0 });
+        break;
+      case "write":
+        this.#write({ ...taken, offset: operation.offset, length: operation.length, done: 0 });
+        break;
+      case "discard":
+      case "write-zeroes":
+        this.#change(taken, operation.kind, operation.ranges);
+        break;
+      case "flush":
+        this.#operate({
+          ...{ operation: "flush", offset: 0, length: 0, bytes: 0 },
+          later: () => this.#backend.flush(),
+          apply: (status) => this.#finish(taken, status, 0),
+        });
+        break;
+      case "get-id":
+        this.#getId(taken);
+        break;
+      case "answer":
+        this.#finish(taken, operation.status, 0);
     }
-    if (length === 0) {
-      this.#finish(request, BlkStatus.OK, 0);
-      return;
-    }
-    this.#movePiece({ request, write, offset: Number(sector) * SECTOR, length, done: 0 });
   }
 
   /** Moves the next piece of a transfer, and from its completion the one after it. */
-  #movePiece(transfer: Transfer): void {
-    const { request, write, length, done } = transfer;
+  #read(transfer: Transfer): void {
+    const { request, done } = transfer;
+    const backend = this.#backend;
     const offset = transfer.offset + done;
-    const buffer = this.#buffers.take(Math.min(length - done, PIECE));
-    if (write) request.read(HEADER_LENGTH + done, buffer);
-    this.#operate(
-      buffer.length,
-      () => (write ? this.#backend.write(offset, [buffer]) : this.#backend.read(offset, [buffer])),
-      (status) => {
-        if (this.live(QUEUE, request) && status === BlkStatus.OK) {
-          if (!write) {
-            request.write(done, buffer);
-            request.wrote(done, buffer.length);
-          }
-          transfer.done += buffer.length;
-          if (transfer.done < length) this.#movePiece(transfer);
-          else this.#finish(request, status, write ? 0 : length);
-        } else this.#finish(request, status, 0);
-        this.#buffers.give(buffer);
+    const length = Math.min(transfer.length - done, PIECE);
+    let buffer: Uint8Array | undefined;
+    this.#operate({
+      ...{ operation: "read", offset, length, bytes: length },
+      ...(backend.tryRead !== undefined && {
+        now: (wanted) =>
+          this.#live(transfer) ? (backend.tryRead?.(offset, slices(request.writable, done, wanted)) ?? 0) : wanted,
+      }),
+      later: (wanted) => {
+        buffer = this.#buffers.take(wanted);
+        return backend.read(offset, [buffer]);
       },
-    );
+      apply: (status, got) => {
+        if (status !== BlkStatus.OK) this.#finish(transfer, status, 0);
+        else if (this.#live(transfer)) {
+          if (buffer !== undefined) request.write(done, buffer);
+          request.wrote(done, got);
+          transfer.done += got;
+          if (transfer.done < transfer.length) this.#read(transfer);
+          else this.#finish(transfer, status, transfer.length);
+        }
+        if (buffer !== undefined) this.#buffers.give(buffer);
+      },
+    });
   }
 
-  #getId(request: VirtqRequest): void {
-    const room = Math.min(request.writableLength - STATUS_LENGTH, ID_LENGTH);
-    request.write(0, this.#id.subarray(0, room));
-    this.#finish(request, BlkStatus.OK, room);
+  #write(transfer: Transfer): void {
+    const { request, done } = transfer;
+    const backend = this.#backend;
+    const offset = transfer.offset + done;
+    const length = Math.min(transfer.length - done, PIECE);
+    // Taken now, whoever writes it when: the driver may not change it any more, but one that does must not be able to tell.
+    const data = slices(request.readable, HEADER_LENGTH + done, length);
+    const through = this.#writesThrough;
+    const written = !through && attempt(() => backend.tryWrite?.(offset, data) ?? false);
+    let buffer: Uint8Array | undefined;
+    if (!written) {
+      buffer = this.#buffers.take(length);
+      request.read(HEADER_LENGTH + done, buffer);
+    }
+    this.#operate({
+      ...{ operation: "write", offset, length, bytes: length },
+      ...(written && { now: () => length }),
+      later: async () => {
+        await backend.write(offset, [buffer as Uint8Array]);
+        if (through) await backend.flush();
+      },
+      apply: (status) => {
+        transfer.done += length;
+        if (status !== BlkStatus.OK || transfer.done === transfer.length) this.#finish(transfer, status, 0);
+        else if (this.#live(transfer)) this.#write(transfer);
+        if (buffer !== undefined) this.#buffers.give(buffer);
+      },
+    });
+  }
+
+  /** Discards or zeroes one range after the other. */
+  #change(taken: Taken, operation: "discard" | "write-zeroes", ranges: readonly BlkRange[]): void {
+    const backend = this.#backend;
+    this.#operate({
+      ...{ operation, offset: ranges[0]?.offset ?? 0, length: ranges[0]?.length ?? 0, bytes: 0 },
+      later: async () => {
+        for (const { offset, length, unmap } of ranges) {
+          if (operation === "discard") await backend.discard?.(offset, length);
+          else await backend.writeZeroes?.(offset, length, unmap);
+        }
+        if (operation === "write-zeroes" && this.#writesThrough) await backend.flush();
+      },
+      apply: (status) => this.#finish(taken, status, 0),
+    });
+  }
+
+  #getId(taken: Taken): void {
+    const room = Math.min(taken.request.writableLength - STATUS_LENGTH, ID_LENGTH);
+    taken.request.write(0, this.#id.subarray(0, room));
+    this.#finish(taken, BlkStatus.OK, room);
+  }
+
+  /** A driver that cannot flush counts on what it wrote being safe (5.2.6.2). */
+  get #writesThrough(): boolean {
+    if (this.transport.negotiated(BlkFeature.CONFIG_WCE)) return this.config[BlkConfig.WRITEBACK] === 0;
+    return !this.transport.negotiated(BlkFeature.FLUSH);
   }
 
   /**
-   * Runs host I/O; `apply` gets its status at a counted instant. A failure cannot be computed again by a replay, so it is
-   * the event's payload.
+   * Runs host I/O; `apply` hears of it at a counted instant. What a replay could not find out again is the event's payload: that it
+   * failed, or that less than all of it came at once.
    */
-  #operate(bytes: number, run: () => Promise<void>, apply: (status: BlkStatus) => void): void {
+  #operate(step: Step): void {
     const label = this.nextLabel();
     this.#underWay++;
-    this.#bytesUnderWay += bytes;
-    const post = (payload?: Uint8Array) => {
+    this.#bytesUnderWay += step.bytes;
+    const settle = (status: BlkStatus, length: number): void => {
+      this.#underWay--;
+      this.#bytesUnderWay -= step.bytes;
+      step.apply(status, length);
+      this.#afterwards();
+    };
+    const { now } = step;
+    if (now === undefined) {
+      this.#operateLater(label, step, step.length, settle);
+      return;
+    }
+    this.context.input.post(label, (recorded) => {
+      const { status, length } = decodeOutcome(recorded, step.length);
+      if (status !== BlkStatus.OK) {
+        settle(status, 0);
+        return undefined;
+      }
+      let done = 0;
+      attempt(() => {
+        done = now(length);
+        return done > 0;
+      });
+      if (done < length && (done === 0 || recorded !== undefined)) {
+        this.#operateLater(label, step, length, settle);
+        return false;
+      }
+      settle(status, done);
+      return done < step.length ? encodeOutcome(status, done) : undefined;
+    });
+  }
+
+  #operateLater(label: string, step: Step, length: number, settle: (status: BlkStatus, length: number) => void): void {
+    const post = (payload?: Uint8Array): void => {
       this.context.input.post(
         label,
         (recorded) => {
-          this.#underWay--;
-          this.#bytesUnderWay -= bytes;
-          apply(recorded?.[0] ?? BlkStatus.OK);
-          if (!this.transport.running) return;
-          this.flush(QUEUE);
-          // A place came free: for requests that found too much under way, or no room for their records.
-          this.handleQueue();
+          const outcome = decodeOutcome(recorded, length);
+          settle(outcome.status, outcome.length);
         },
         payload,
       );
     };
     const operate = async () => {
       try {
-        await run();
+        await step.later(length);
       } catch (error) {
         this.counters.ioErrors++;
         this.counters.lastReason = error instanceof Error ? error.message : String(error);
-        return post(Uint8Array.of(BlkStatus.IOERR));
+        this.#onFailure({ operation: step.operation, offset: step.offset, length, error });
+        return post(encodeOutcome(BlkStatus.IOERR));
       }
       post();
     };
     this.underWay(operate());
   }
 
+  /** A place came free: for requests that found too much under way, or no room for their records. */
+  #afterwards(): void {
+    if (!this.transport.running) return;
+    for (const { index } of this.transport.queues) {
+      this.flush(index);
+      this.handleQueue(index);
+    }
+  }
+
+  #live({ queue, request }: Taken): boolean {
+    return this.live(queue, request);
+  }
+
   /** Writes the status, the last byte of the writable part, and completes the request with `filled` bytes of data. */
-  #finish(request: VirtqRequest, status: BlkStatus, filled: number): void {
-    if (!this.live(QUEUE, request)) return;
+  #finish(taken: Taken, status: BlkStatus, filled: number): void {
+    if (!this.#live(taken)) return;
+    const { queue, request } = taken;
     const statusOffset = request.writableLength - STATUS_LENGTH;
     request.write(statusOffset, Uint8Array.of(status));
     request.wrote(statusOffset, STATUS_LENGTH);
     // `len` must not claim bytes that were not written (2.7.8.2); the status counts when all before it does.
-    this.complete(QUEUE, request, filled === statusOffset ? filled + STATUS_LENGTH : filled);
+    this.complete(queue, request, filled === statusOffset ? filled + STATUS_LENGTH : filled);
   }
+}
+
+/** Whether `action` did what it should. Why it did not, the way that takes longer will find out again, and tell. */
+function attempt(action: () => boolean): boolean {
+  try {
+    return action();
+  } catch {
+    return false;
+  }
+}
+
+/** An event's payload: the status, and behind it how many bytes were moved, if not all. */
+function encodeOutcome(status: BlkStatus, length?: number): Uint8Array {
+  if (length === undefined) return Uint8Array.of(status);
+  const bytes = new Uint8Array(5);
+  const view = new DataView(bytes.buffer);
+  view.setUint8(0, status);
+  view.setUint32(1, length, true);
+  return bytes;
+}
+
+function decodeOutcome(payload: Uint8Array | undefined, length: number): { status: BlkStatus; length: number } {
+  if (payload === undefined) return { status: BlkStatus.OK, length };
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
+  const status = payload.length === 0 ? BlkStatus.OK : view.getUint8(0);
+  return { status, length: payload.length < 5 ? length : Math.min(length, view.getUint32(1, true)) };
+}
+
+function encodeSerial(serial: string): Uint8Array {
+  const id = new TextEncoder().encode(serial);
+  if (id.length <= ID_LENGTH) return id;
+  throw new VkrunError("ERR_VKRUN_INVALID_OPTION", `disk serial '${serial}' is longer than ${ID_LENGTH} bytes`, {
+    hint: "Choose a shorter serial.",
+  });
+}
+
+function checkBlockSize(blockSize: number, size: number, name: string): void {
+  if (blockSize >= SECTOR && (blockSize & (blockSize - 1)) === 0 && size % blockSize === 0) return;
+  throw new VkrunError("ERR_VKRUN_INVALID_OPTION", `${blockSize} is not a possible block size for disk ${name}`, {
+    hint: "Use 512, or a larger power of two that divides the size of the disk.",
+  });
 }

@@ -120,7 +120,44 @@ describe("a virtio disk", () => {
     expect(config(4)).toBe(0);
     expect(config(12)).toBe(254);
     expect(config(20)).toBe(4096);
-    expect([...driver.offered].filter((bit) => bit < 24)).toEqual([2, 6, 9]);
+    expect([...driver.offered].filter((bit) => bit < 24)).toEqual([2, 6, 9, 10, 11]);
+  });
+
+  it("tells what suits its backend", () => {
+    const geometry = { physicalBlock: 4096, optimalTransfer: 64 << 10, discardUnit: 8192 };
+    const backend: BlockBackend = Object.assign(new MemoryBlock({ bytes: disk.bytes }), {
+      geometry,
+      discard: async () => {},
+      writeZeroes: async () => {},
+    });
+    plug({ backend, queues: 3 });
+    const config = (offset: number, size: number) => mmio.read(Register.Config + offset, size);
+    expect([...driver.offered].filter((bit) => bit < 24)).toEqual([2, 6, 9, 10, 11, 12, 13, 14]);
+    expect([config(24, 1), config(25, 1), config(26, 2), config(28, 4)]).toEqual([3, 0, 8, 128]);
+    expect(config(34, 2)).toBe(3);
+    expect([config(36, 4), config(40, 4), config(44, 4)]).toEqual([2 ** 21, 64, 16]);
+    expect([config(48, 4), config(52, 4), config(56, 1)]).toEqual([2 ** 21, 64, 1]);
+  });
+
+  it.each([0, 17, 1.5])("cannot be built with %d queues", (queues) => {
+    expect(() => new VirtioBlk({ name: "vdb", context: world.context, backend: disk, queues })).toThrow(
+      expect.objectContaining({ code: "ERR_VKRUN_INVALID_OPTION" }),
+    );
+  });
+
+  it("serves each of several queues", async () => {
+    plug({ backend: disk, queues: 4 });
+    const queues = driver.start({ queues: 4 });
+    const issued = queues.map((each, index) => {
+      queue = each;
+      return issue(IN, index, 512);
+    });
+    await world.gate.settle();
+    expect(issued.map(statusOf)).toEqual([OK, OK, OK, OK]);
+    for (const [index, { data }] of issued.entries()) {
+      expect(driver.bytes(data)).toEqual(disk.bytes.slice(index * 512, index * 512 + 512));
+    }
+    expect(queues.map((each) => each.used().length)).toEqual([1, 1, 1, 1]);
   });
 
   it("offers RO for a disk that cannot be written", () => {
