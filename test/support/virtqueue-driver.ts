@@ -3,6 +3,7 @@
 // those who want to be worse than any driver.
 
 import { VirtqDesc } from "../../assembly/shared/virtq.js";
+import { PackedDriverQueue } from "./packed-driver.js";
 
 const NO_INTERRUPT = 1;
 const NO_NOTIFY = 1;
@@ -387,6 +388,33 @@ export class VirtioDriver {
     for (let index = 0; index < queues; index++) this.addQueue(index, size);
     this.addStatus(Status.DRIVER_OK);
     return this.queues;
+  }
+
+  /** As `start`, with packed rings. */
+  startPacked({
+    queues,
+    size,
+    features,
+  }: {
+    queues: number;
+    size?: number;
+    features?: Iterable<number>;
+  }): PackedDriverQueue[] {
+    if (!this.negotiate(features ?? this.offered)) throw new Error("the device refused its own features");
+    const rings: PackedDriverQueue[] = [];
+    for (let index = 0; index < queues; index++) {
+      this.set(Register.QueueSel, index);
+      const ring = new PackedDriverQueue({
+        memory: this.memory,
+        size: size ?? this.get(Register.QueueNumMax),
+        eventIdx: this.#features.has(Feature.EVENT_IDX),
+        notify: () => this.set(Register.QueueNotify, index),
+      });
+      this.place(index, ring);
+      rings.push(ring);
+    }
+    this.addStatus(Status.DRIVER_OK);
+    return rings;
   }
 
   /** Reads and acknowledges what the device interrupts for. */

@@ -1,9 +1,10 @@
 // A queue on its own: no device and no transport, just the queue code and a driver's rings.
 
-import { VirtqFeature, VirtqPop } from "../../assembly/shared/virtq.js";
+import { VirtqError, VirtqFeature, VirtqPop } from "../../assembly/shared/virtq.js";
 import type { VirtqueueExports } from "../../src/devices/virtio/virtqueue-core.js";
 import type { Core } from "../../src/wasm/core.js";
 import { instantiateCore, queueExports } from "../devices/support.js";
+import { PackedDriverQueue } from "../support/packed-driver.js";
 import { DriverMemory, DriverQueue } from "../support/virtqueue-driver.js";
 
 export const RAM_BYTES = 4 << 20;
@@ -59,6 +60,29 @@ export class QueueBench {
   restart(options: BenchOptions & { readonly size: number }): void {
     this.driver = new DriverQueue({ memory: this.memory, size: options.size, eventIdx: options.eventIdx ?? false });
     this.start(options);
+  }
+
+  /** A new start as a packed queue. */
+  restartPacked({ size = 8, eventIdx = false, indirect = true }: BenchOptions): PackedDriverQueue {
+    const driver = new PackedDriverQueue({ memory: this.memory, size, eventIdx });
+    const { descGpa, availGpa, usedGpa } = driver;
+    const features =
+      VirtqFeature.PACKED | (indirect ? VirtqFeature.INDIRECT_DESC : 0) | (eventIdx ? VirtqFeature.EVENT_IDX : 0);
+    const error = this.startAt(size, descGpa, availGpa, usedGpa, features);
+    if (error !== VirtqError.NONE) throw new Error(`the queue does not start: ${error}`);
+    return driver;
+  }
+
+  /** What a checkpoint keeps of the queue. */
+  save(): Uint8Array {
+    return this.core.bytes.slice(this.queue, this.queue + this.virtq.virtqSavedLength(this.queue));
+  }
+
+  /** Forgets the queue and takes it back from what `save` gave. Answers a VirtqError. */
+  restore(state: Uint8Array): number {
+    this.virtq.virtqReset(this.queue);
+    this.core.bytes.set(state, this.queue);
+    return this.virtq.virtqRestored(this.queue);
   }
 
   /** The next request, or the number that pop gave instead. */

@@ -1,52 +1,10 @@
 import { readFileSync } from "node:fs";
 import { beforeEach, describe, expect, it } from "vitest";
 import { VirtioMmio } from "../../../src/devices/virtio/mmio-transport.js";
-import { VirtioDevice } from "../../../src/devices/virtio/virtio-device.js";
 import { VIRTQ_ERRORS } from "../../../src/devices/virtio/virtqueue-core.js";
 import { type DriverQueue, Feature, Register, Status, VirtioDriver } from "../../support/virtqueue-driver.js";
 import { type Surroundings, surroundings, Wire } from "../support.js";
-
-/** Counts what the transport asks of it, and answers each request with one byte. */
-class ProbeDevice extends VirtioDevice {
-  readonly deviceId = 42;
-  readonly features = [3, 50];
-  readonly queueSizes = [16, 64];
-  readonly config = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9);
-  readonly handled: number[] = [];
-  readonly configWrites: [number, number, number][] = [];
-  resets = 0;
-  onRequest: () => void = () => {};
-
-  handleQueue(index: number): void {
-    this.handled.push(index);
-    this.drain(index, (request) => {
-      request.write(0, Uint8Array.of(0xaa));
-      this.onRequest();
-      this.complete(index, request, 1);
-      return true;
-    });
-  }
-
-  reset(): void {
-    this.resets++;
-  }
-
-  override writeConfig(offset: number, size: number, value: number): void {
-    this.configWrites.push([offset, size, value]);
-  }
-
-  changeConfig(): void {
-    this.transport.notifyConfig();
-  }
-
-  saveDevice(): Record<string, unknown> {
-    return { resets: this.resets };
-  }
-
-  restoreDevice(state: Record<string, unknown>): void {
-    this.resets = Number(state["resets"]);
-  }
-}
+import { ProbeDevice } from "./probe-device.js";
 
 let world: Surroundings;
 let probe: ProbeDevice;
