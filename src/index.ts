@@ -14,5 +14,6 @@ export type {
   JitMode,
   JitStats,
   Stats,
+  VirtioCounters,
 } from "./machine/machine-config.js";
 export type { LogLevel } from "./machine/protocol.js";

@@ -81,6 +81,8 @@ export interface BootOptions {
   consoleSize?: ConsoleSize;
   /** Give the guest a network device: `VKernel.network` is the other end of its cable. Default false. */
   network?: boolean | NetworkOptions;
+  /** Offer packed rings to the guest's virtio drivers, instead of split ones alone. Default false. */
+  packedRings?: boolean;
   /** End when the guest reboots, instead of resetting the machine. Default false. */
   noReboot?: boolean;
   /** Record every input to this file, so that `replay` can run the same again. */
@@ -129,6 +131,7 @@ export function resolveOptions(options: BootOptions): MachineConfig {
     jitStats: options.jitStats ?? false,
     perfMap: options.perfMap ?? false,
     ...(options.symbols !== undefined && { symbols: resolve(options.symbols) }),
+    packedRings: options.packedRings ?? false,
     noReboot: options.noReboot ?? false,
     ...(consoleSize !== undefined && { consoleSize: { columns: consoleSize.columns, rows: consoleSize.rows } }),
     ...(network !== undefined && { network }),

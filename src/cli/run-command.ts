@@ -24,6 +24,7 @@ interface RunOptions {
   jitStats?: boolean;
   perfMap?: boolean;
   symbols?: string;
+  packedRings?: boolean;
   reboot: boolean;
   record?: string;
   replay?: string;
@@ -76,6 +77,7 @@ export function runCommand(): Command {
     .option("--jit-stats", "print at the end what compiled code was worth, and where time went")
     .option("--perf-map", "have V8 write /tmp/perf-PID.map, for `perf report`")
     .option("--symbols <file>", "names for --jit-stats and --perf-map: a System.map or an ELF file")
+    .option("--packed-rings", "offer packed virtqueues to the guest's drivers, besides split ones")
     .option("--no-reboot", "end instead of rebooting")
     .option("--record <file>", "record every input, to run exactly the same again")
     .option("--replay <file>", "run a recording")
@@ -139,12 +141,27 @@ async function bootOptions(disk: string | undefined, options: RunOptions): Promi
     jitStats,
     perfMap,
     symbols,
+    packedRings,
   } = options;
   const nothingToBoot = [disk, kernel, firmware, elf, drives[0]].every((source) => source === undefined);
   const source = nothingToBoot ? await defaultImage() : { disk, snapshot };
   const { columns, rows } = process.stdout;
   const observed = { jitStats, perfMap, symbols };
-  const given = { ...source, ...observed, memory, name, kernel, initrd, append, dtb, firmware, elf, record, replay };
+  const given = {
+    ...source,
+    ...observed,
+    packedRings,
+    memory,
+    name,
+    kernel,
+    initrd,
+    append,
+    dtb,
+    firmware,
+    elf,
+    record,
+    replay,
+  };
   return {
     ...definedOnly(given),
     drives,

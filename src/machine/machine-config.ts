@@ -1,4 +1,7 @@
 /** What a machine is made of. Plain data: it crosses from the caller's thread to the vkernel's own. */
+import type { VirtioCounters } from "../devices/virtio/virtio-device.js";
+
+export type { VirtioCounters };
 
 export interface DriveConfig {
   /** A raw image or block device. */
@@ -55,6 +58,8 @@ export interface MachineConfig {
   readonly consoleSize?: ConsoleSize;
   /** A network device, whose cable ends with the embedder. */
   readonly network?: NetworkConfig;
+  /** Virtio devices offer packed rings. */
+  readonly packedRings: boolean;
   /** A guest that asks for a reboot ends the vkernel instead. */
   readonly noReboot: boolean;
   /** Every input is written to this file. */
@@ -140,6 +145,8 @@ export interface Stats {
   readonly resets: number;
   /** Guest RAM in the host's physical memory; undefined without the addon. */
   readonly residentBytes: number | undefined;
+  /** What has happened to each virtio device since the last reset, by the device's name. */
+  readonly devices: Readonly<Record<string, VirtioCounters>>;
 }
 
 /** Limits that `ramBytes` must keep to. */

@@ -18,7 +18,7 @@ import { VirtioConsole } from "../devices/virtio/console.js";
 import { VirtioMmio, virtioIrq } from "../devices/virtio/mmio-transport.js";
 import { VirtioNet } from "../devices/virtio/net.js";
 import { VirtioRng } from "../devices/virtio/rng.js";
-import type { VirtioDevice } from "../devices/virtio/virtio-device.js";
+import type { VirtioCounters, VirtioDevice } from "../devices/virtio/virtio-device.js";
 import { type VirtqueueExports, virtqueueCore } from "../devices/virtio/virtqueue-core.js";
 import { Layout } from "../generated/layout.js";
 import { Irq, MemoryMap } from "../generated/shared/memory-map.js";
@@ -44,6 +44,7 @@ export interface MachineOptions {
   readonly virtioConsole: CharBackend;
   readonly consoleSize: ConsoleSize | undefined;
   readonly network: { readonly backend: NetBackend; readonly mac: Uint8Array } | undefined;
+  readonly packedRings: boolean;
   readonly jit: JitMode;
   readonly wallNs: bigint;
   /** A bare-metal program's failure is its exit code; an operating system's is a panic. */
@@ -128,7 +129,8 @@ export class Machine {
     const plug = <Device extends VirtioDevice>(device: Device): Device => {
       const slot = this.#virtio.length;
       this.#virtio.push(device);
-      this.#attach(new VirtioMmio({ slot, device, interrupt: plic.line(virtioIrq(slot)), core: queues }));
+      const interrupt = plic.line(virtioIrq(slot));
+      this.#attach(new VirtioMmio({ slot, device, interrupt, core: queues, packed: options.packedRings }));
       return device;
     };
     for (const [index, backend] of options.drives.entries()) {
@@ -182,6 +184,11 @@ export class Machine {
   async retire(): Promise<void> {
     await Promise.all(this.#virtio.map((device) => device.quiesce()));
     this.inputs.close();
+  }
+
+  /** What has happened to the virtio devices. */
+  counters(): Record<string, VirtioCounters> {
+    return Object.fromEntries(this.#virtio.map(({ name, counters }) => [name, { ...counters }]));
   }
 
   /** What was typed on a console port and has not reached the guest, in its order. */

@@ -131,7 +131,7 @@ export class Supervisor {
   stats(): Stats {
     const resets = this.#resets;
     if (this.#running === undefined) {
-      return { instructions: 0n, ticks: 0n, busyMs: 0, resets, residentBytes: undefined };
+      return { instructions: 0n, ticks: 0n, busyMs: 0, resets, residentBytes: undefined, devices: {} };
     }
     const { machine, runner } = this.#running;
     const { core, hart } = machine;
@@ -141,6 +141,7 @@ export class Supervisor {
       busyMs: runner.busyMs,
       resets,
       residentBytes: residentBytes(core),
+      devices: machine.counters(),
     };
   }
 
@@ -202,6 +203,7 @@ export class Supervisor {
       virtioConsole: port("virtio"),
       consoleSize: this.#consoleSize,
       network: network && this.#network && { backend: this.#network, mac: network.mac },
+      packedRings: this.#config.packedRings,
       jit: this.#config.jit,
       wallNs,
       bareMetal,
