@@ -9,6 +9,7 @@
 //             +2  u16  1 when an operation that is not an instruction (Pseudo.CROSS) stands before the first
 //             +4  u32  times entered (what a compiler would want to know)
 //             +8  u32  table index of its compiled region, or 0
+//             +12 u32  1 when an indirect jump from the same page went here
 //             +16      operations, 16 bytes each; the last one never falls through
 //   operation +0 .. +11  as Decoder leaves it, but that branches carry the page offset of their target
 //             +12 u16  offset in the page;  +14 u16  offset of the next instruction (4096 and more: the next page)
@@ -33,9 +34,8 @@ import {
   PAGE_SHIFT,
   PAGE_SIZE,
   RAM_OFFSET,
-  WRITABLE_BITMAP,
+  WRITABLE_MAP,
 } from "../layout";
-import { Bitmap } from "../mmu/bitmap";
 import { Tlb } from "../mmu/tlb";
 import { Harts } from "./hart";
 
@@ -90,6 +90,15 @@ export class CodeCache {
 
   static setCompiled(block: usize, index: u32): void {
     store<u32>(block, index, BLOCK_COMPILED);
+  }
+
+  /** Notes that an indirect jump from the same page went to `block`. */
+  @inline static jumpedTo(block: usize): void {
+    store<u32>(block, 1, 12);
+  }
+
+  @inline static isJumpTarget(block: usize): bool {
+    return load<u32>(block, 12) != 0;
   }
 
   @inline static heat(block: usize): u32 {
@@ -256,8 +265,8 @@ export class CodeCache {
     if (load<u32>(codePage, PAGE_LIVE)) return;
     store<u32>(codePage, 1, PAGE_LIVE);
     const page = load<u32>(codePage, PAGE_NUMBER);
-    if (!Bitmap.has(WRITABLE_BITMAP, page)) return;
-    Bitmap.clear(WRITABLE_BITMAP, page);
+    if (!load<u8>(WRITABLE_MAP + page)) return;
+    store<u8>(WRITABLE_MAP + page, 0);
     for (let i: u32 = 0; i < MAX_HARTS; i++) Tlb.removeStores(Harts.at(i), CodeCache.ramOf(codePage));
   }
 

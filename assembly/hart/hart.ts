@@ -111,6 +111,11 @@ export class Hart {
   // Current TLB contexts, and those that a change of mode within this address space chooses from.
   fetchContext: usize;
   dataContext: usize;
+  /**
+   * RAM that loads and stores reach untranslated and unrestricted: that far from RAM_BASE an access of 8 bytes may begin; 0
+   * where there is translation or protection. Stores mind WRITABLE_MAP besides.
+   */
+  window: u64;
   /** Counts uses of TLB contexts; 64 bits, because a clock that wraps makes the latest use look like the oldest. */
   contextClock: u64;
 }

@@ -10,7 +10,7 @@ import { Jit } from "../jit/jit";
 import { HART_STRIDE, PAGE_MASK, PAGE_OFFSET_MASK, PAGE_SIZE } from "../layout";
 import { Tlb } from "../mmu/tlb";
 import { BLOCK_HEADER, CodeCache, OP_SIZE, PSEUDO_CROSS, PSEUDO_NEXT } from "./code-cache";
-import { Hart, Leave, Reg } from "./hart";
+import { HART_SINK, Hart, Leave, Reg } from "./hart";
 import { Memory } from "./memory";
 import { Operand } from "./operand";
 import { SlowAccess, SlowOperation } from "./slow-path";
@@ -162,6 +162,9 @@ export class Interpreter {
             if ((target & PAGE_MASK) != page) {
               page = target & PAGE_MASK;
               codePage = 0;
+            } else if (load<u16>(op, 2) == HART_SINK) {
+              const to = CodeCache.block(codePage, offset);
+              if (to) CodeCache.jumpedTo(to);
             }
             break;
           }

@@ -1,6 +1,6 @@
 // Memory as a hart sees it when the TLB has no answer: translation, protection, devices, accesses that cross pages.
 
-import { DIRTY_BITMAP, PAGE_MASK, PAGE_OFFSET_MASK, PAGE_SHIFT, PAGE_SIZE, RAM_BASE, WRITABLE_BITMAP } from "../layout";
+import { DIRTY_BITMAP, PAGE_MASK, PAGE_OFFSET_MASK, PAGE_SHIFT, PAGE_SIZE, RAM_BASE, WRITABLE_MAP } from "../layout";
 import { Access } from "../mmu/access";
 import { Bitmap } from "../mmu/bitmap";
 import { Pmp } from "../mmu/pmp";
@@ -138,7 +138,7 @@ export class Memory {
   /** First store to a page since its entry was taken from the TLB. */
   private static noteStore(hart: Hart, page: u32, entered: bool): void {
     Bitmap.set(DIRTY_BITMAP, page);
-    if (entered) Bitmap.set(WRITABLE_BITMAP, page);
+    if (entered) store<u8>(WRITABLE_MAP + page, 1);
     if (CodeCache.hasCode(page)) {
       CodeCache.drop(page);
       hart.leave |= Leave.NEXT;

@@ -22,6 +22,7 @@ export class Atomics {
     Lower.leaveIf(op, 0);
     const loads = code == Op.LR_W || code == Op.LR_D;
     Lower.address(op, size, loads ? Access.LOAD : Access.STORE);
+    Lower.addOffset();
     Emitter.set(Local.ENTRY);
     if (loads) Atomics.loadReserved(op, size);
     else if (code == Op.SC_W || code == Op.SC_D) Atomics.storeConditional(op, size);

@@ -98,6 +98,13 @@ export class Emitter {
     Emitter.op(Wasm.VOID);
   }
 
+  /** A branch that is rarely taken. */
+  static brIfUnlikely(depth: u32): void {
+    Hints.mark(Emitter.at);
+    Emitter.op(Wasm.BR_IF);
+    Emitter.u32(depth);
+  }
+
   static op(code: Wasm): void {
     Emitter.byte(<u32>code);
   }

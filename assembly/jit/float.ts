@@ -30,27 +30,27 @@ export class Float {
       case Op.FLD:
         Lower.address(op, 8, Access.LOAD);
         if (Locals.holdsBits(Lower.rd(op))) {
-          Emitter.memory(Wasm.I64_LOAD, 0);
+          Lower.access(Wasm.I64_LOAD);
           return FloatRegister.setBits(Lower.rd(op));
         }
-        Emitter.memory(Wasm.F64_LOAD, 0);
+        Lower.access(Wasm.F64_LOAD);
         return FloatRegister.setDouble(Lower.rd(op));
       case Op.FLW:
         Lower.address(op, 4, Access.LOAD);
-        Emitter.memory(Wasm.I64_LOAD32_U, 0);
+        Lower.access(Wasm.I64_LOAD32_U);
         return FloatRegister.setBoxed(Lower.rd(op));
       case Op.FSD:
         Lower.address(op, 8, Access.STORE);
         if (Locals.holdsBits(Lower.rs2(op))) {
           FloatRegister.bits(Lower.rs2(op));
-          return Emitter.memory(Wasm.I64_STORE, 0);
+          return Lower.access(Wasm.I64_STORE);
         }
         FloatRegister.double(Lower.rs2(op));
-        return Emitter.memory(Wasm.F64_STORE, 0);
+        return Lower.access(Wasm.F64_STORE);
       case Op.FSW:
         Lower.address(op, 4, Access.STORE);
         FloatRegister.bits(Lower.rs2(op));
-        return Emitter.memory(Wasm.I64_STORE32, 0);
+        return Lower.access(Wasm.I64_STORE32);
       case Op.FMV_X_D:
         FloatRegister.bits(Lower.rs1(op));
         return Lower.setX(Lower.rd(op));

@@ -8,6 +8,7 @@ import { Local } from "./locals";
 import { Lower } from "./lower";
 import { Multiply } from "./multiply";
 import { Wasm } from "./wasm";
+import { Width } from "./width";
 
 export class Integer {
   /** The second one of a pair of shifts of which the first left nothing. */
@@ -70,23 +71,30 @@ export class Integer {
       case Op.ADDIW:
         if (Lower.imm(op)) Integer.immediate(op, Wasm.I64_ADD);
         else Lower.x(Lower.rs1(op));
-        return Emitter.op(Wasm.I64_EXTEND32_S);
+        return Width.extendLow(op);
       case Op.ADDW:
         return Integer.binaryWord(op, Wasm.I64_ADD);
       case Op.SUBW:
         return Integer.binaryWord(op, Wasm.I64_SUB);
       case Op.SLLIW:
         Integer.immediate(op, Wasm.I64_SHL);
-        return Emitter.op(Wasm.I64_EXTEND32_S);
+        return Width.extendLow(op);
       case Op.SRLIW:
         Lower.x(Lower.rs1(op));
         Emitter.op(Wasm.I32_WRAP_I64);
         Emitter.i32(<i32>Lower.imm(op));
         Emitter.op(Wasm.I32_SHR_U);
         // A bit that was shifted in is no sign; machines clear the upper half for nothing.
-        return Emitter.op(Lower.imm(op) ? Wasm.I64_EXTEND_I32_U : Wasm.I64_EXTEND_I32_S);
+        if (Lower.imm(op)) return Emitter.op(Wasm.I64_EXTEND_I32_U);
+        return Width.extend(op);
       case Op.SRAIW:
         Lower.x(Lower.rs1(op));
+        if (Width.isFree(op)) {
+          Emitter.op(Wasm.I32_WRAP_I64);
+          Emitter.i32(<i32>Lower.imm(op));
+          Emitter.op(Wasm.I32_SHR_S);
+          return Emitter.op(Wasm.I64_EXTEND_I32_U);
+        }
         Emitter.op(Wasm.I64_EXTEND32_S);
         Emitter.i64(Lower.imm(op));
         return Emitter.op(Wasm.I64_SHR_S);
@@ -160,7 +168,7 @@ export class Integer {
   /** Of the low halves, whose result depends on nothing else: in 64 bits, narrowed once. */
   private static binaryWord(op: usize, code: Wasm): void {
     Integer.binary(op, code);
-    Emitter.op(Wasm.I64_EXTEND32_S);
+    Width.extendLow(op);
   }
 
   private static shiftWord(op: usize, code: Wasm): void {
@@ -169,6 +177,6 @@ export class Integer {
     Lower.x(Lower.rs2(op));
     Emitter.op(Wasm.I32_WRAP_I64);
     Emitter.op(code);
-    Emitter.op(Wasm.I64_EXTEND_I32_S);
+    Width.extend(op);
   }
 }

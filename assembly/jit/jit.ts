@@ -123,7 +123,8 @@ export class Jit {
   private static region(i: u32, index: u32): void {
     const slot = JIT_QUEUE + ((<usize>i) << 3);
     Region.discover(load<u32>(slot), load<u32>(slot, 4));
-    Pointers.choose();
+    Lower.windowed = Harts.at(0).window != 0;
+    Pointers.choose(!Lower.windowed);
     Locals.reset();
     Float.survey();
     Hints.open();
@@ -154,6 +155,11 @@ export class Jit {
     Emitter.get(Local.HART);
     Emitter.memory(Wasm.I32_LOAD, <u32>offsetof<Hart>("dataContext"));
     Emitter.set(Local.CONTEXT);
+    if (Locals.usesWindow) {
+      Emitter.get(Local.HART);
+      Emitter.memory(Wasm.I64_LOAD, <u32>offsetof<Hart>("window"));
+      Emitter.set(Local.WINDOW);
+    }
     Float.prologue();
     for (let i: u32 = 0; i < Pointers.count; i++) {
       // No tag is odd.

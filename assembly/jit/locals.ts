@@ -9,9 +9,10 @@ import { Wasm } from "./wasm";
  *   6 fast    i32   0 in the fast case of floating point, otherwise Float.SLOW
  *   7..13 addend i32, of each pointer
  *  14 float   i32   whether floating point is there to use
- *  15 va      i64  16 pc   i64  17..23 tag i64, of each pointer
- *  24 double  f64  25 limit f64: of a sum that is right in the fast case
- *  26 single  f32  27.. guest registers: i64, f registers that hold nothing but doubles f64
+ *  15 va      i64  16 pc   i64  17 window i64
+ *  18..24 tag i64, of each pointer
+ *  25 double  f64  26 limit f64: of a sum that is right in the fast case
+ *  27 single  f32  28.. guest registers: i64, f registers that hold nothing but doubles f64
  */
 export const enum Local {
   HART = 0,
@@ -25,11 +26,12 @@ export const enum Local {
   FLOAT = 14,
   VA = 15,
   PC = 16,
-  TAG = 17,
-  DOUBLE = 24,
-  LIMIT = 25,
-  SINGLE = 26,
-  FIRST_REGISTER = 27,
+  WINDOW = 17,
+  TAG = 18,
+  DOUBLE = 25,
+  LIMIT = 26,
+  SINGLE = 27,
+  FIRST_REGISTER = 28,
 }
 
 /** Byte offset of f0 in the table; x registers come first. */
@@ -47,7 +49,8 @@ export class Locals {
   /** Bit i: f_i takes part in single-precision instructions, so that its local holds bits. */
   static singles: u32 = 0;
 
-  /** Local.FAST, Local.LIMIT and Local.FLOAT have to be set. */
+  /** These locals have to be set. */
+  static usesWindow: bool = false;
   static usesFast: bool = false;
   static usesLimit: bool = false;
   static usesFloat: bool = false;
@@ -67,7 +70,13 @@ export class Locals {
     return Local.FLOAT;
   }
 
+  static window(): u32 {
+    Locals.usesWindow = true;
+    return Local.WINDOW;
+  }
+
   static reset(): void {
+    Locals.usesWindow = false;
     Locals.usesFast = false;
     Locals.usesLimit = false;
     Locals.usesFloat = false;

@@ -4,7 +4,7 @@ import { Alu } from "../hart/alu";
 import { CodeCache } from "../hart/code-cache";
 import { HART_SINK } from "../hart/hart";
 import { Op } from "../isa/generated/op";
-import { PAGE_MASK, PAGE_OFFSET_MASK } from "../layout";
+import { PAGE_MASK, PAGE_OFFSET_MASK, PAGE_SHIFT, RAM_BASE, RAM_OFFSET, WRITABLE_MAP } from "../layout";
 import { Access } from "../mmu/access";
 import { STORE_TABLE } from "../mmu/tlb";
 import { Atomics } from "./atomic";
@@ -32,6 +32,10 @@ const UNUSED_MASK: i32 = 0xfff;
 export class Lower {
   /** Label depth of the exit to the interpreter from where code is being written; one more is the exit to anywhere. */
   static exitDepth: u32 = 0;
+  /** The hart sees RAM through Hart.window: most accesses need no TLB. */
+  static windowed: bool = false;
+  /** What is to be added to the address that `address` left. */
+  private static offset: u32 = 0;
   /** Instructions of the block behind the one being lowered, this one included: what an exit before it gives back. */
   static remaining: i32 = 0;
 
@@ -85,8 +89,13 @@ export class Lower {
     return true;
   }
 
-  /** Leaves the linear address of [rs1 + imm, + size) on the stack; leaves the region where the TLB cannot have it. */
+  /**
+   * Leaves on the stack where [rs1 + imm, + size) is, for `access` to load or store there; leaves the region where the TLB
+   * cannot have it.
+   */
   static address(op: usize, size: i64, access: Access): void {
+    if (Lower.windowed && !Pointers.isKept(Lower.rs1(op), access)) return Lower.seen(op, size, access);
+    Lower.offset = 0;
     Lower.x(Lower.rs1(op));
     if (Lower.imm(op)) {
       Emitter.i64(Lower.imm(op));
@@ -110,6 +119,61 @@ export class Lower {
     Emitter.op(Wasm.I32_WRAP_I64);
     Emitter.get(Local.ADDEND + pointer);
     Emitter.op(Wasm.I32_ADD);
+  }
+
+  /** Loads from or stores to what `address` left. */
+  static access(wasm: Wasm): void {
+    Emitter.memory(wasm, Lower.offset);
+  }
+
+  /** Makes what `address` left a linear address. */
+  static addOffset(): void {
+    if (Lower.offset == 0) return;
+    Emitter.i32(Lower.offset);
+    Emitter.op(Wasm.I32_ADD);
+  }
+
+  /** The same through Hart.window. Local.VA counts from RAM_BASE. */
+  private static seen(op: usize, size: i64, access: Access): void {
+    Lower.offset = <u32>RAM_OFFSET;
+    Lower.x(Lower.rs1(op));
+    Emitter.i64(Lower.imm(op) - <i64>RAM_BASE);
+    Emitter.op(Wasm.I64_ADD);
+    Emitter.set(Local.VA);
+    Emitter.op(Wasm.BLOCK);
+    Emitter.op(Wasm.VOID);
+    Emitter.op(Wasm.BLOCK);
+    Emitter.op(Wasm.VOID);
+    Emitter.get(Local.VA);
+    Emitter.get(Locals.window());
+    Emitter.op(Wasm.I64_GE_U);
+    Emitter.brIfUnlikely(0);
+    if (access == Access.STORE) {
+      Emitter.get(Local.VA);
+      Emitter.op(Wasm.I32_WRAP_I64);
+      Emitter.i32(PAGE_SHIFT);
+      Emitter.op(Wasm.I32_SHR_U);
+      Emitter.memory(Wasm.I32_LOAD8_U, <u32>WRITABLE_MAP);
+      Emitter.op(Wasm.I32_EQZ);
+      Emitter.brIfUnlikely(0);
+    }
+    Emitter.br(1);
+    Emitter.op(Wasm.END);
+    Emitter.get(Local.VA);
+    Emitter.i64(RAM_BASE);
+    Emitter.op(Wasm.I64_ADD);
+    Emitter.set(Local.VA);
+    Lower.translate(op, size, access, 1);
+    Emitter.get(Local.VA);
+    Emitter.get(Local.ENTRY);
+    Emitter.memory(Wasm.I64_LOAD32_U, (access == Access.STORE ? <u32>STORE_TABLE : 0) + 8);
+    Emitter.op(Wasm.I64_ADD);
+    Emitter.i64(RAM_OFFSET);
+    Emitter.op(Wasm.I64_SUB);
+    Emitter.set(Local.VA);
+    Emitter.op(Wasm.END);
+    Emitter.get(Local.VA);
+    Emitter.op(Wasm.I32_WRAP_I64);
   }
 
   /** Sees to it that Local.ENTRY is the TLB entry of [Local.VA, + size); leaves the region where there can be none. */
@@ -233,7 +297,7 @@ export class Lower {
         break;
     }
     Lower.address(op, size, Access.LOAD);
-    Emitter.memory(wasm, 0);
+    Lower.access(wasm);
     Lower.setX(Lower.rd(op));
   }
 
@@ -241,7 +305,7 @@ export class Lower {
     const size: i64 = code == Op.SB ? 1 : code == Op.SH ? 2 : code == Op.SW ? 4 : 8;
     Lower.address(op, size, Access.STORE);
     Lower.x(Lower.rs2(op));
-    Emitter.memory(
+    Lower.access(
       code == Op.SB
         ? Wasm.I64_STORE8
         : code == Op.SH
@@ -249,7 +313,6 @@ export class Lower {
           : code == Op.SW
             ? Wasm.I64_STORE32
             : Wasm.I64_STORE,
-      0,
     );
   }
 }

@@ -45,6 +45,11 @@ export class Pointers {
     memory.fill(shared, <u8>NOBODY, MAX_SHARED);
   }
 
+  /** Whether the page of this register's loads, or stores, is kept across blocks. */
+  static isKept(offset: u32, access: Access): bool {
+    return load<u8>(kept + Pointers.index(offset, access)) != 0 && !((Pointers.wild >> (offset >> 3)) & 1);
+  }
+
   /** The pointer for accesses through the register at byte offset `offset` of its file. */
   static find(offset: u32, access: Access): u32 {
     const who = Pointers.index(offset, access);
@@ -67,8 +72,8 @@ export class Pointers {
     }
   }
 
-  /** Chooses what to keep in the region that was discovered. */
-  static choose(): void {
+  /** Chooses what to keep in the region that was discovered; without `loads` only what it stores through. */
+  static choose(loads: bool): void {
     Pointers.count = 0;
     memory.fill(weights, 0, 256);
     memory.fill(kept, 0, 64);
@@ -76,7 +81,7 @@ export class Pointers {
       const node = Region.node(Region.at(i));
       node.wild = Pointers.wildIn(node);
     }
-    for (let i = 0; i < Region.ordered; i++) Pointers.weigh(Region.node(Region.at(i)));
+    for (let i = 0; i < Region.ordered; i++) Pointers.weigh(Region.node(Region.at(i)), loads);
     while (Pointers.count < MAX_KEPT) {
       let best: u32 = NOBODY;
       let bestWeight: u32 = WORTHWHILE - 1;
@@ -114,7 +119,7 @@ export class Pointers {
     return wild;
   }
 
-  private static weigh(node: Node): void {
+  private static weigh(node: Node, loads: bool): void {
     const weight: u32 = 1 << (3 * min(node.depth, 4));
     const wild = Pointers.wildAround(node);
     let op = node.block + BLOCK_HEADER;
@@ -123,7 +128,7 @@ export class Pointers {
       const code = <i32>load<u16>(op);
       const base = <u32>load<u16>(op, 4);
       if ((wild >> (base >> 3)) & 1) continue;
-      if (Pointers.isLoad(code)) Pointers.add(base, Access.LOAD, weight);
+      if (loads && Pointers.isLoad(code)) Pointers.add(base, Access.LOAD, weight);
       else if (Pointers.isStore(code)) Pointers.add(base, Access.STORE, weight);
     }
   }

@@ -1,6 +1,7 @@
 // A region: the blocks of one page of code that are reachable from a hot one, as a control-flow graph with its
 // dominator tree. Only edges within the page count; everything else leaves the region. A function that is called in the
 // region is part of it, and its return has edges to what stands behind the calls (the *return sites*): where it goes is found by comparing.
+// Another indirect jump (a `switch`) has edges to where such jumps were seen to go (the *targets*), by a table.
 
 import { BLOCK_HEADER, CodeCache, OP_SIZE, PSEUDO_CROSS, PSEUDO_NEXT } from "../hart/code-cache";
 import { Op } from "../isa/generated/op";
@@ -36,8 +37,9 @@ export class Node {
   wild: u32;
   /** Instructions from here to the next loop header or the region's exit, at most. */
   reach: i32;
-  /** It ends in a return. */
+  /** It ends in a return, or in another indirect jump. */
   returns: bool;
+  jumps: bool;
 }
 
 const NODE_SIZE: usize = offsetof<Node>();
@@ -46,6 +48,10 @@ const ORDER: usize = JIT_GRAPH + <usize>MAX_NODES * NODE_SIZE;
 const SITES: usize = ORDER + <usize>MAX_NODES * 4;
 /** Bounds the comparisons behind a return. */
 const MAX_SITES: i32 = 6;
+const TARGETS: usize = SITES + <usize>MAX_SITES * 4;
+const MAX_TARGETS: i32 = 24;
+/** Bounds the table of an indirect jump: bytes between the first and the last target. */
+const MAX_SPAN: u32 = 2048;
 /** Register operands of ra and t0, which calls link to (unprivileged manual, "Jump and Link"). */
 const RA: u32 = 1 << 3;
 const T0: u32 = 5 << 3;
@@ -54,6 +60,10 @@ export class Region {
   static count: i32 = 0;
   static ordered: i32 = 0;
   static sites: i32 = 0;
+  static targets: i32 = 0;
+  /** Where the first and the last target lie in the page. */
+  static firstTarget: u32 = 0;
+  static lastTarget: u32 = 0;
   /** Blocks that were entered more rarely stay outside, but for the first one. */
   static warm: u32 = 0;
   private static codePage: usize = 0;
@@ -72,11 +82,21 @@ export class Region {
     return load<i32>(SITES + ((<usize>i) << 2));
   }
 
-  /** The i-th node that `node` goes on to, or NONE; i below `2 + Region.sites`. */
+  @inline static target(i: i32): i32 {
+    return load<i32>(TARGETS + ((<usize>i) << 2));
+  }
+
+  /** Nodes that one can go on to, at most. */
+  @inline private static get successors(): i32 {
+    return 2 + max(Region.sites, Region.targets);
+  }
+
+  /** The i-th node that `node` goes on to, or NONE; i below `Region.successors`. */
   private static successor(node: Node, i: i32): i32 {
     if (i == 0) return node.taken;
     if (i == 1) return node.next;
-    return node.returns ? Region.site(i - 2) : NONE;
+    if (node.returns && i - 2 < Region.sites) return Region.site(i - 2);
+    return node.jumps && i - 2 < Region.targets ? Region.target(i - 2) : NONE;
   }
 
   /** Collects the region of the block at `offset`. */
@@ -84,9 +104,11 @@ export class Region {
     Region.count = 0;
     Region.instructions = 0;
     Region.sites = 0;
+    Region.targets = NONE;
     Region.codePage = codePage;
     Region.visit(offset);
     for (let i = 0; i < Region.count; i++) Region.connect(Region.node(i));
+    Region.targets = max(Region.targets, 0);
     Region.sort();
     Region.dominators();
     Region.edges();
@@ -124,6 +146,7 @@ export class Region {
     node.loop = NONE;
     node.depth = 0;
     node.returns = false;
+    node.jumps = false;
     return index;
   }
 
@@ -136,7 +159,10 @@ export class Region {
       node.taken = Region.visit(load<u32>(op, 8));
       if (node.taken != NONE && Region.isLink(load<u16>(op, 2))) Region.addSite(CodeCache.nextOf(op));
     } else if (code == Op.JALR) {
-      node.returns = Region.isLink(load<u16>(op, 4)) && load<i32>(op, 8) == 0 && !Region.isLink(load<u16>(op, 2));
+      const links = Region.isLink(load<u16>(op, 2));
+      node.returns = Region.isLink(load<u16>(op, 4)) && load<i32>(op, 8) == 0 && !links;
+      node.jumps = !node.returns && !links;
+      if (node.jumps) Region.findTargets();
     } else if (code >= Op.BEQ && code <= Op.BGEU) {
       node.taken = Region.visit(load<u32>(op, 8));
       node.next = Region.visit(CodeCache.nextOf(op));
@@ -156,6 +182,23 @@ export class Region {
     Region.sites++;
   }
 
+  /** Once a region: the page's blocks that indirect jumps went to. */
+  private static findTargets(): void {
+    if (Region.targets != NONE) return;
+    Region.targets = 0;
+    for (let offset: u32 = 0; offset < PAGE_SIZE && Region.targets < MAX_TARGETS; offset += 2) {
+      const block = CodeCache.block(Region.codePage, offset);
+      if (block == 0 || !CodeCache.isJumpTarget(block)) continue;
+      if (Region.targets && offset - Region.firstTarget > MAX_SPAN) return;
+      const target = Region.visit(offset);
+      if (target == NONE) continue;
+      if (Region.targets == 0) Region.firstTarget = offset;
+      Region.lastTarget = offset;
+      store<i32>(TARGETS + ((<usize>Region.targets) << 2), target);
+      Region.targets++;
+    }
+  }
+
   private static sort(): void {
     Region.ordered = 0;
     Region.postorder(0);
@@ -171,7 +214,7 @@ export class Region {
   private static postorder(index: i32): void {
     const node = Region.node(index);
     node.order = VISITED;
-    for (let i = 1 + Region.sites; i >= 0; i--) {
+    for (let i = Region.successors - 1; i >= 0; i--) {
       const to = Region.successor(node, i);
       if (to != NONE && Region.node(to).order == NONE) Region.postorder(to);
     }
@@ -215,7 +258,7 @@ export class Region {
   }
 
   private static goes(from: Node, to: i32): bool {
-    for (let i = 1 + Region.sites; i >= 0; i--) if (Region.successor(from, i) == to) return true;
+    for (let i = Region.successors - 1; i >= 0; i--) if (Region.successor(from, i) == to) return true;
     return false;
   }
 
@@ -226,8 +269,12 @@ export class Region {
       const node = Region.node(index);
       if (node.taken != NONE && !Region.admits(index, node.taken)) node.taken = NONE;
       if (node.next != NONE && !Region.admits(index, node.next)) node.next = NONE;
-      if (!node.returns) continue;
-      for (let k = 0; k < Region.sites; k++) Region.admits(index, Region.site(k));
+      if (node.returns) for (let k = 0; k < Region.sites; k++) Region.admits(index, Region.site(k));
+      if (!node.jumps) continue;
+      for (let k = 0; k < Region.targets; k++) {
+        // The table needs labels: each counts as where several ways meet.
+        if (Region.admits(index, Region.target(k))) Region.node(Region.target(k)).forwardEdges++;
+      }
     }
   }
 
@@ -236,7 +283,7 @@ export class Region {
       const index = Region.at(i);
       const node = Region.node(index);
       let behind = 0;
-      for (let k = 1 + Region.sites; k >= 0; k--) {
+      for (let k = Region.successors - 1; k >= 0; k--) {
         const to = Region.successor(node, k);
         if (to == NONE) continue;
         const target = Region.node(to);
@@ -277,8 +324,8 @@ export class Region {
     return Region.node(to).order > Region.node(from).order;
   }
 
-  /** Whether a return in node `from` can go on at `site` within the region. */
-  static returnsTo(from: i32, site: i32): bool {
-    return Region.isForward(from, site) || Region.dominates(site, from);
+  /** Whether a return or another indirect jump in node `from` can go on at node `to` within the region. */
+  static goesOn(from: i32, to: i32): bool {
+    return Region.isForward(from, to) || Region.dominates(to, from);
   }
 }

@@ -10,6 +10,7 @@ import { Lower } from "./lower";
 import { Pointers } from "./pointers";
 import { NONE, Region } from "./region";
 import { Wasm } from "./wasm";
+import { Width } from "./width";
 
 /** What each open wasm label means: a node that a branch to it reaches, or nothing (an `if`). */
 const labels: usize = memory.data(4096);
@@ -87,6 +88,7 @@ export class Structure {
     Lower.remaining = count;
     let op = node.block + BLOCK_HEADER;
     const terminator = Region.terminator(node.block);
+    Width.survey(node.block, terminator);
     for (; op < terminator; op += OP_SIZE) {
       if (!Lower.instruction(op)) return Lower.leave(op, 0);
       Lower.remaining--;
@@ -113,6 +115,7 @@ export class Structure {
       Emitter.set(Local.PC);
       Structure.link(op);
       if (node.returns) Structure.returns(index);
+      if (node.jumps && Region.targets) Structure.jump(index);
       return Emitter.br(Lower.exitDepth + 1);
     }
     if (code < Op.BEQ || code > Op.BGEU) return Lower.leave(op, 0);
@@ -130,7 +133,7 @@ export class Structure {
   private static returns(index: i32): void {
     for (let i = 0; i < Region.sites; i++) {
       const site = Region.site(i);
-      if (!Region.returnsTo(index, site)) continue;
+      if (!Region.goesOn(index, site)) continue;
       const offset = Region.node(site).offset;
       Emitter.get(Local.PC);
       Emitter.get(Local.PAGE);
@@ -141,6 +144,40 @@ export class Structure {
       Structure.go(index, site, offset);
       Structure.pop();
     }
+  }
+
+  /** Local.PC is where the jump goes: perhaps to one of the region's targets. */
+  private static jump(index: i32): void {
+    const count = (Region.lastTarget - Region.firstTarget) / 2 + 1;
+    Emitter.get(Local.PC);
+    Emitter.get(Local.PAGE);
+    Emitter.op(Wasm.I64_SUB);
+    Emitter.i64(Region.firstTarget);
+    Emitter.op(Wasm.I64_SUB);
+    Emitter.tee(Local.VA);
+    Emitter.i64(count * 2);
+    Emitter.op(Wasm.I64_LT_U);
+    Structure.open(Wasm.IF, NOTHING);
+    Emitter.get(Local.VA);
+    Emitter.op(Wasm.I32_WRAP_I64);
+    Emitter.i32(1);
+    Emitter.op(Wasm.I32_SHR_U);
+    Emitter.op(Wasm.BR_TABLE);
+    Emitter.u32(count);
+    let next = 0;
+    for (let i: u32 = 0; i < count; i++) {
+      const target = Region.target(next);
+      if (Region.node(target).offset == Region.firstTarget + i * 2) {
+        next++;
+        if (Region.goesOn(index, target)) {
+          Emitter.u32(Structure.labelOf(target));
+          continue;
+        }
+      }
+      Emitter.u32(Lower.exitDepth + 1);
+    }
+    Emitter.u32(Lower.exitDepth + 1);
+    Structure.pop();
   }
 
   private static comparison(code: i32): Wasm {

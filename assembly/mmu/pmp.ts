@@ -2,9 +2,10 @@
 
 import { Hart } from "../hart/hart";
 import { HART_PMPADDR, HART_PMPCFG } from "../hart/hart-offsets";
-import { PAGE_MASK, PAGE_SIZE } from "../layout";
+import { PAGE_MASK, PAGE_SIZE, RAM_BASE } from "../layout";
 import { Privilege } from "../shared/privileged";
 import { Access } from "./access";
+import { Ram } from "./ram";
 
 export const PMP_ENTRIES: u32 = 16;
 
@@ -95,6 +96,21 @@ export class Pmp {
       return first >= start && final <= last;
     }
     return true;
+  }
+
+  /** Whether `privilege` may load from and store to all of RAM. */
+  static opensRam(hart: Hart, privilege: u32): bool {
+    const first = RAM_BASE;
+    const final = RAM_BASE + <u64>Ram.size - 1;
+    for (let i: u32 = 0; i < PMP_ENTRIES; i++) {
+      const cfg = Pmp.cfg(hart, i);
+      if (!(cfg & Cfg.A) || (privilege == Privilege.M && !(cfg & Cfg.L))) continue;
+      const start = Pmp.start(hart, i, cfg);
+      const last = Pmp.last(hart, i, cfg);
+      if (last + 1 <= start || final < start || first > last) continue;
+      return first >= start && final <= last && (cfg & (Cfg.R | Cfg.W)) == (Cfg.R | Cfg.W);
+    }
+    return privilege == Privilege.M;
   }
 
   @inline private static permission(access: Access): u32 {

@@ -16,8 +16,10 @@
 
 import { Hart } from "../hart/hart";
 import { HART_RECENT_CONTEXTS } from "../hart/hart-offsets";
-import { PAGE_MASK, TLB_BASE, TLB_CONTEXT_SIZE, TLB_CONTEXTS } from "../layout";
+import { PAGE_MASK, PAGE_SHIFT, TLB_BASE, TLB_CONTEXT_SIZE, TLB_CONTEXTS, WRITABLE_MAP } from "../layout";
 import { Mstatus, Privilege, SatpMode } from "../shared/privileged";
+import { Pmp } from "./pmp";
+import { Ram } from "./ram";
 
 export const STORE_TABLE: usize = 0x4000;
 export const FETCH_TABLE: usize = 0x8000;
@@ -129,6 +131,8 @@ export class Tlb {
       dataPrivilege = <u32>(hart.mstatus >> Mstatus.MPP_SHIFT) & 3;
     }
     hart.dataContext = Tlb.contextFor(hart, dataPrivilege);
+    const bare = dataPrivilege == Privilege.M || hart.satp >> 60 == SatpMode.BARE;
+    hart.window = bare && Pmp.opensRam(hart, dataPrivilege) ? <u64>Ram.size - 7 : 0;
   }
 
   private static contextFor(hart: Hart, privilege: u32): usize {
@@ -261,6 +265,7 @@ export class Tlb {
 
   /** Empties all store tables: the next store to each page takes the slow path, which keeps the dirty bitmap. */
   static removeAllStores(hart: Hart): void {
+    memory.fill(WRITABLE_MAP, 0, Ram.size >> PAGE_SHIFT);
     for (let i: u32 = 0, context = Tlb.first(hart); i < TLB_CONTEXTS; i++, context += TLB_CONTEXT_SIZE) {
       memory.fill(context + STORE_TABLE, EMPTY, FETCH_TABLE - STORE_TABLE);
     }

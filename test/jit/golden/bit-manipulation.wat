@@ -1,39 +1,39 @@
 (func (;4;) (type 0) (param i32 i32 i64) (result i32)
-  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
   (local.set 3
     (i32.load offset=388 align=1
       (local.get 0)))
-  (local.set 35
+  (local.set 36
     (i64.load offset=488 align=1
       (local.get 0)))
-  (local.set 36
+  (local.set 37
     (i64.load offset=496 align=1
       (local.get 0)))
-  (local.set 37
+  (local.set 38
     (i64.load offset=504 align=1
       (local.get 0)))
-  (local.set 29
+  (local.set 30
     (i64.load offset=528 align=1
       (local.get 0)))
-  (local.set 27
+  (local.set 28
     (i64.load offset=536 align=1
       (local.get 0)))
-  (local.set 28
+  (local.set 29
     (i64.load offset=544 align=1
       (local.get 0)))
-  (local.set 30
+  (local.set 31
     (i64.load offset=552 align=1
       (local.get 0)))
-  (local.set 31
+  (local.set 32
     (i64.load offset=560 align=1
       (local.get 0)))
-  (local.set 32
+  (local.set 33
     (i64.load offset=568 align=1
       (local.get 0)))
-  (local.set 33
+  (local.set 34
     (i64.load offset=576 align=1
       (local.get 0)))
-  (local.set 34
+  (local.set 35
     (i64.load offset=584 align=1
       (local.get 0)))
   (block  ;; label = @1
@@ -50,25 +50,25 @@
         (i32.sub
           (local.get 1)
           (i32.const 10)))
-      (local.set 29
+      (local.set 30
         (i64.add
           (i64.shl
-            (local.get 27)
+            (local.get 28)
             (i64.const 2))
-          (local.get 28)))
-      (local.set 30
+          (local.get 29)))
+      (local.set 31
         (i64.extend_i32_u
           (i32.wrap_i64
-            (local.get 27))))
-      (local.set 31
-        (select
-          (local.get 27)
-          (local.get 28)
-          (i64.gt_s
-            (local.get 27)
             (local.get 28))))
+      (local.set 32
+        (select
+          (local.get 28)
+          (local.get 29)
+          (i64.gt_s
+            (local.get 28)
+            (local.get 29))))
       (local.set 15
-        (local.get 27))
+        (local.get 28))
       (local.set 15
         (i64.or
           (i64.shl
@@ -81,7 +81,7 @@
               (local.get 15)
               (i64.const 8))
             (i64.const 71777214294589695))))
-      (local.set 32
+      (local.set 33
         (i64.rotl
           (i64.or
             (i64.shl
@@ -95,46 +95,46 @@
                 (i64.const 16))
               (i64.const 281470681808895)))
           (i64.const 32)))
-      (local.set 33
+      (local.set 34
         (i64.mul
           (i64.shr_u
             (i64.and
               (i64.or
                 (i64.add
                   (i64.and
-                    (local.get 27)
+                    (local.get 28)
                     (i64.const 9187201950435737471))
                   (i64.const 9187201950435737471))
-                (local.get 27))
+                (local.get 28))
               (i64.const -9187201950435737472))
             (i64.const 7))
           (i64.const 255)))
-      (local.set 34
+      (local.set 35
         (i64.and
-          (local.get 27)
+          (local.get 28)
           (i64.xor
             (i64.shl
               (i64.const 1)
-              (local.get 28))
+              (local.get 29))
             (i64.const -1))))
-      (local.set 35
+      (local.set 36
         (select
           (i64.const 0)
-          (local.get 27)
+          (local.get 28)
           (i64.ne
-            (local.get 28)
+            (local.get 29)
             (i64.const 0))))
-      (local.set 36
+      (local.set 37
         (i64.extend_i32_u
           (i32.shr_u
             (i32.wrap_i64
-              (local.get 27))
+              (local.get 28))
             (i32.const 3))))
-      (local.set 37
+      (local.set 38
         (i64.extend32_s
           (i64.sub
-            (local.get 27)
-            (local.get 28))))
+            (local.get 28)
+            (local.get 29))))
       (local.set 5
         (i32.const 16781348))
       (br 0 (;@2;)))
@@ -155,31 +155,31 @@
             (i32.const 4095))))))
   (i64.store offset=488 align=1
     (local.get 0)
-    (local.get 35))
+    (local.get 36))
   (i64.store offset=496 align=1
     (local.get 0)
-    (local.get 36))
+    (local.get 37))
   (i64.store offset=504 align=1
     (local.get 0)
-    (local.get 37))
+    (local.get 38))
   (i64.store offset=528 align=1
     (local.get 0)
-    (local.get 29))
+    (local.get 30))
   (i64.store offset=552 align=1
     (local.get 0)
-    (local.get 30))
+    (local.get 31))
   (i64.store offset=560 align=1
     (local.get 0)
-    (local.get 31))
+    (local.get 32))
   (i64.store offset=568 align=1
     (local.get 0)
-    (local.get 32))
+    (local.get 33))
   (i64.store offset=576 align=1
     (local.get 0)
-    (local.get 33))
+    (local.get 34))
   (i64.store offset=584 align=1
     (local.get 0)
-    (local.get 34))
+    (local.get 35))
   (i64.store align=1
     (local.get 0)
     (local.get 16))

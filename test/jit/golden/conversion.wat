@@ -1,5 +1,5 @@
 (func (;4;) (type 0) (param i32 i32 i64) (result i32)
-  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 f64 i64 i64 f64 f64 f64 i64)
+  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 f64 i64 i64 f64 f64 f64 i64)
   (local.set 3
     (i32.load offset=388 align=1
       (local.get 0)))
@@ -27,25 +27,25 @@
         (i32.eqz
           (i32.load offset=212 align=1
             (local.get 0))))))
-  (local.set 28
+  (local.set 29
     (i64.load offset=528 align=1
       (local.get 0)))
-  (local.set 29
+  (local.set 30
     (i64.load offset=536 align=1
       (local.get 0)))
-  (local.set 27
+  (local.set 28
     (f64.load offset=848 align=1
       (local.get 0)))
-  (local.set 30
+  (local.set 31
     (f64.load offset=856 align=1
       (local.get 0)))
-  (local.set 31
+  (local.set 32
     (f64.load offset=864 align=1
       (local.get 0)))
-  (local.set 32
+  (local.set 33
     (f64.load offset=872 align=1
       (local.get 0)))
-  (local.set 33
+  (local.set 34
     (i64.load offset=880 align=1
       (local.get 0)))
   (block  ;; label = @1
@@ -73,10 +73,10 @@
         (i32.or
           (i32.and
             (f64.ne
-              (local.tee 24
+              (local.tee 25
                 (f64.trunc
-                  (local.get 27)))
-              (local.get 27))
+                  (local.get 28)))
+              (local.get 28))
             (i32.ne
               (local.get 6)
               (i32.const 0)))
@@ -86,39 +86,39 @@
                 (local.tee 15
                   (i64.extend_i32_s
                     (i32.trunc_sat_f64_s
-                      (local.get 24))))))
-            (local.get 24)))
+                      (local.get 25))))))
+            (local.get 25)))
         (then
           (local.set 15
             (call 2
               (i32.const 182)
               (i64.reinterpret_f64
-                (local.get 27))
+                (local.get 28))
               (i64.const 0)
               (i64.const 0)
               (i32.const 1)))))
-      (local.set 28
+      (local.set 29
         (local.get 15))
       (i32.and
         (f64.ne
-          (local.tee 24
+          (local.tee 25
             (f64.nearest
-              (local.get 27)))
-          (local.get 27))
+              (local.get 28)))
+          (local.get 28))
         (i32.ne
           (local.get 6)
           (i32.const 0)))
       (local.set 15
         (i64.trunc_sat_f64_s
-          (local.get 24)))
+          (local.get 25)))
       (i32.eqz
         (i32.and
           (f64.lt
             (f64.abs
-              (local.get 24))
+              (local.get 25))
             (f64.const 0x1p+63 (;=9.22337e+18;)))
           (f64.ge
-            (local.get 24)
+            (local.get 25)
             (f64.const 0x0p+0 (;=0;)))))
       (if  ;; label = @3
         (i32.or)
@@ -127,73 +127,73 @@
             (call 2
               (i32.const 185)
               (i64.reinterpret_f64
-                (local.get 27))
+                (local.get 28))
               (i64.const 0)
               (i64.const 0)
               (i32.load offset=212 align=1
                 (local.get 0))))))
-      (local.set 29
-        (local.get 15))
       (local.set 30
+        (local.get 15))
+      (local.set 31
         (f64.convert_i32_s
           (i32.wrap_i64
-            (local.get 28))))
-      (local.set 24
+            (local.get 29))))
+      (local.set 25
         (f64.convert_i64_s
-          (local.get 29)))
+          (local.get 30)))
       (if  ;; label = @3
         (local.get 6)
         (then
-          (local.set 24
+          (local.set 25
             (f64.reinterpret_i64
               (call 2
                 (i32.const 188)
-                (local.get 29)
+                (local.get 30)
                 (i64.const 0)
                 (i64.const 0)
                 (i32.load offset=212 align=1
                   (local.get 0)))))))
-      (local.set 31
-        (local.get 24))
       (local.set 32
-        (local.get 31))
+        (local.get 25))
+      (local.set 33
+        (local.get 32))
       (if  ;; label = @3
         (i32.and
           (f64.ne
             (f64.promote_f32
-              (local.tee 26
+              (local.tee 27
                 (f32.demote_f64
-                  (local.get 32))))
-            (local.get 32))
+                  (local.get 33))))
+            (local.get 33))
           (i32.ge_u
             (i32.sub
               (i32.add
                 (i32.and
                   (i32.shr_u
                     (i32.reinterpret_f32
-                      (local.get 26))
+                      (local.get 27))
                     (i32.const 23))
                   (i32.const 255))
                 (local.get 6))
               (i32.const 2))
             (i32.const 253)))
         (then
-          (local.set 26
+          (local.set 27
             (f32.reinterpret_i32
               (i32.wrap_i64
                 (call 2
                   (i32.const 190)
                   (i64.reinterpret_f64
-                    (local.get 32))
+                    (local.get 33))
                   (i64.const 0)
                   (i64.const 0)
                   (i32.load offset=212 align=1
                     (local.get 0))))))))
-      (local.set 33
+      (local.set 34
         (i64.or
           (i64.extend_i32_u
             (i32.reinterpret_f32
-              (local.get 26)))
+              (local.get 27)))
           (i64.const -4294967296)))
       (local.set 5
         (i32.const 16781336))
@@ -215,22 +215,22 @@
             (i32.const 4095))))))
   (i64.store offset=528 align=1
     (local.get 0)
-    (local.get 28))
+    (local.get 29))
   (i64.store offset=536 align=1
     (local.get 0)
-    (local.get 29))
+    (local.get 30))
   (f64.store offset=856 align=1
     (local.get 0)
-    (local.get 30))
+    (local.get 31))
   (f64.store offset=864 align=1
     (local.get 0)
-    (local.get 31))
+    (local.get 32))
   (f64.store offset=872 align=1
     (local.get 0)
-    (local.get 32))
+    (local.get 33))
   (i64.store offset=880 align=1
     (local.get 0)
-    (local.get 33))
+    (local.get 34))
   (i64.store align=1
     (local.get 0)
     (local.get 16))

@@ -1,24 +1,24 @@
 (func (;4;) (type 0) (param i32 i32 i64) (result i32)
-  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 i64 i64 i64 i64 i64)
+  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 i64 i64 i64 i64 i64)
   (local.set 3
     (i32.load offset=388 align=1
       (local.get 0)))
-  (local.set 29
+  (local.set 30
     (i64.load offset=528 align=1
       (local.get 0)))
-  (local.set 28
+  (local.set 29
     (i64.load offset=536 align=1
       (local.get 0)))
-  (local.set 27
+  (local.set 28
     (i64.load offset=544 align=1
       (local.get 0)))
-  (local.set 30
+  (local.set 31
     (i64.load offset=552 align=1
       (local.get 0)))
-  (local.set 31
+  (local.set 32
     (i64.load offset=560 align=1
       (local.get 0)))
-  (local.set 32
+  (local.set 33
     (i64.load offset=568 align=1
       (local.get 0)))
   (block  ;; label = @1
@@ -35,87 +35,87 @@
         (i32.sub
           (local.get 1)
           (i32.const 5)))
-      (local.set 29
+      (local.set 30
         (if (result i64)  ;; label = @3
           (i64.gt_u
             (i64.add
-              (local.get 27)
+              (local.get 28)
               (i64.const 1))
             (i64.const 1))
           (then
             (i64.div_s
-              (local.get 28)
-              (local.get 27)))
+              (local.get 29)
+              (local.get 28)))
           (else
             (select
               (i64.sub
                 (i64.const 0)
-                (local.get 28))
+                (local.get 29))
               (i64.const -1)
               (i32.wrap_i64
-                (local.get 27))))))
-      (local.set 30
+                (local.get 28))))))
+      (local.set 31
         (if (result i64)  ;; label = @3
           (i64.eqz
-            (local.get 27))
-          (then
             (local.get 28))
+          (then
+            (local.get 29))
           (else
             (i64.rem_u
-              (local.get 28)
-              (local.get 27)))))
-      (local.set 31
+              (local.get 29)
+              (local.get 28)))))
+      (local.set 32
         (if (result i64)  ;; label = @3
           (i32.gt_u
             (i32.add
               (i32.wrap_i64
-                (local.get 27))
+                (local.get 28))
               (i32.const 1))
             (i32.const 1))
           (then
             (i64.extend_i32_s
               (i32.div_s
                 (i32.wrap_i64
-                  (local.get 28))
+                  (local.get 29))
                 (i32.wrap_i64
-                  (local.get 27)))))
+                  (local.get 28)))))
           (else
             (i64.extend32_s
               (select
                 (i64.sub
                   (i64.const 0)
-                  (local.get 28))
+                  (local.get 29))
                 (i64.const -1)
                 (i32.wrap_i64
-                  (local.get 27)))))))
-      (local.set 32
+                  (local.get 28)))))))
+      (local.set 33
         (i64.add
           (i64.add
             (i64.mul
               (i64.shr_s
-                (local.get 28)
+                (local.get 29)
                 (i64.const 32))
               (i64.shr_u
-                (local.get 27)
+                (local.get 28)
                 (i64.const 32)))
             (i64.shr_s
               (local.tee 15
                 (i64.add
                   (i64.mul
                     (i64.shr_s
-                      (local.get 28)
+                      (local.get 29)
                       (i64.const 32))
                     (i64.extend_i32_u
                       (i32.wrap_i64
-                        (local.get 27))))
+                        (local.get 28))))
                   (i64.shr_u
                     (i64.mul
                       (i64.extend_i32_u
                         (i32.wrap_i64
-                          (local.get 28)))
+                          (local.get 29)))
                       (i64.extend_i32_u
                         (i32.wrap_i64
-                          (local.get 27))))
+                          (local.get 28))))
                     (i64.const 32))))
               (i64.const 32)))
           (i64.shr_u
@@ -123,9 +123,9 @@
               (i64.mul
                 (i64.extend_i32_u
                   (i32.wrap_i64
-                    (local.get 28)))
+                    (local.get 29)))
                 (i64.shr_u
-                  (local.get 27)
+                  (local.get 28)
                   (i64.const 32)))
               (i64.extend_i32_u
                 (i32.wrap_i64
@@ -151,16 +151,16 @@
             (i32.const 4095))))))
   (i64.store offset=528 align=1
     (local.get 0)
-    (local.get 29))
+    (local.get 30))
   (i64.store offset=552 align=1
     (local.get 0)
-    (local.get 30))
+    (local.get 31))
   (i64.store offset=560 align=1
     (local.get 0)
-    (local.get 31))
+    (local.get 32))
   (i64.store offset=568 align=1
     (local.get 0)
-    (local.get 32))
+    (local.get 33))
   (i64.store align=1
     (local.get 0)
     (local.get 16))

@@ -1,5 +1,5 @@
 (func (;4;) (type 0) (param i32 i32 i64) (result i32)
-  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 f64 f64 f64 f64 i64)
+  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 f64 f64 f64 f64 i64)
   (local.set 3
     (i32.load offset=388 align=1
       (local.get 0)))
@@ -27,7 +27,7 @@
         (i32.eqz
           (i32.load offset=212 align=1
             (local.get 0))))))
-  (local.set 25
+  (local.set 26
     (select
       (f64.const inf (;=inf;))
       (f64.const 0x0p+0 (;=0;))
@@ -39,19 +39,19 @@
         (i32.eqz
           (i32.load offset=212 align=1
             (local.get 0))))))
-  (local.set 31
+  (local.set 32
     (i64.load offset=536 align=1
       (local.get 0)))
-  (local.set 27
+  (local.set 28
     (f64.load offset=848 align=1
       (local.get 0)))
-  (local.set 28
+  (local.set 29
     (f64.load offset=856 align=1
       (local.get 0)))
-  (local.set 29
+  (local.set 30
     (f64.load offset=864 align=1
       (local.get 0)))
-  (local.set 30
+  (local.set 31
     (f64.load offset=872 align=1
       (local.get 0)))
   (block  ;; label = @1
@@ -80,29 +80,29 @@
           (i32.eqz
             (f64.lt
               (f64.abs
-                (local.tee 24
+                (local.tee 25
                   (f64.add
-                    (local.get 27)
-                    (local.get 28))))
-              (local.get 25)))
+                    (local.get 28)
+                    (local.get 29))))
+              (local.get 26)))
           (then
-            (local.set 24
+            (local.set 25
               (f64.reinterpret_i64
                 (call 2
                   (i32.const 166)
                   (i64.reinterpret_f64
-                    (local.get 27))
-                  (i64.reinterpret_f64
                     (local.get 28))
+                  (i64.reinterpret_f64
+                    (local.get 29))
                   (i64.const 0)
                   (i32.load offset=212 align=1
                     (local.get 0)))))))
-        (local.set 27
-          (local.get 24))
-        (local.set 24
+        (local.set 28
+          (local.get 25))
+        (local.set 25
           (f64.mul
-            (local.get 27)
-            (local.get 27)))
+            (local.get 28)
+            (local.get 28)))
         (if  ;; label = @4
           (i32.ge_u
             (i32.sub
@@ -111,66 +111,66 @@
                   (i32.wrap_i64
                     (i64.shr_u
                       (i64.reinterpret_f64
-                        (local.get 24))
+                        (local.get 25))
                       (i64.const 52)))
                   (i32.const 2047))
                 (local.get 6))
               (i32.const 2))
             (i32.const 2045))
           (then
-            (local.set 24
+            (local.set 25
               (f64.reinterpret_i64
                 (call 2
                   (i32.const 168)
                   (i64.reinterpret_f64
-                    (local.get 27))
+                    (local.get 28))
                   (i64.reinterpret_f64
-                    (local.get 27))
+                    (local.get 28))
                   (i64.const 0)
                   (i32.const 0))))))
-        (local.set 29
-          (local.get 24))
         (local.set 30
+          (local.get 25))
+        (local.set 31
           (f64.reinterpret_i64
             (call 2
               (i32.const 164)
               (i64.reinterpret_f64
-                (local.get 29))
-              (i64.reinterpret_f64
-                (local.get 27))
+                (local.get 30))
               (i64.reinterpret_f64
                 (local.get 28))
+              (i64.reinterpret_f64
+                (local.get 29))
               (i32.load offset=212 align=1
                 (local.get 0)))))
         (local.set 15
           (i64.extend_i32_u
             (f64.lt
-              (local.get 27)
-              (local.get 30))))
+              (local.get 28)
+              (local.get 31))))
         (if  ;; label = @4
           (i32.eqz
             (i32.or
               (f64.lt
-                (local.get 27)
-                (local.get 30))
+                (local.get 28)
+                (local.get 31))
               (f64.ge
-                (local.get 27)
-                (local.get 30))))
+                (local.get 28)
+                (local.get 31))))
           (then
             (local.set 15
               (call 2
                 (i32.const 177)
                 (i64.reinterpret_f64
-                  (local.get 27))
+                  (local.get 28))
                 (i64.reinterpret_f64
-                  (local.get 30))
+                  (local.get 31))
                 (i64.const 0)
                 (i32.const 0)))))
-        (local.set 31
+        (local.set 32
           (local.get 15))
         (if  ;; label = @4
           (i64.ne
-            (local.get 31)
+            (local.get 32)
             (i64.const 0))
           (then
             (br 1 (;@3;)))
@@ -197,16 +197,16 @@
             (i32.const 4095))))))
   (i64.store offset=536 align=1
     (local.get 0)
-    (local.get 31))
+    (local.get 32))
   (f64.store offset=848 align=1
     (local.get 0)
-    (local.get 27))
+    (local.get 28))
   (f64.store offset=864 align=1
     (local.get 0)
-    (local.get 29))
+    (local.get 30))
   (f64.store offset=872 align=1
     (local.get 0)
-    (local.get 30))
+    (local.get 31))
   (i64.store align=1
     (local.get 0)
     (local.get 16))

@@ -1,9 +1,9 @@
 (func (;4;) (type 0) (param i32 i32 i64) (result i32)
-  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64)
+  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64)
   (local.set 3
     (i32.load offset=388 align=1
       (local.get 0)))
-  (local.set 27
+  (local.set 28
     (i64.load offset=528 align=1
       (local.get 0)))
   (block  ;; label = @1
@@ -21,9 +21,9 @@
           (i32.sub
             (local.get 1)
             (i32.const 3)))
-        (local.set 27
+        (local.set 28
           (i64.add
-            (local.get 27)
+            (local.get 28)
             (i64.const -1)))
         (local.set 5
           (i32.const 16785412))
@@ -45,7 +45,7 @@
             (i32.const 4095))))))
   (i64.store offset=528 align=1
     (local.get 0)
-    (local.get 27))
+    (local.get 28))
   (i64.store align=1
     (local.get 0)
     (local.get 16))

@@ -1,9 +1,9 @@
 (func (;4;) (type 0) (param i32 i32 i64) (result i32)
-  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64)
+  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64)
   (local.set 3
     (i32.load offset=388 align=1
       (local.get 0)))
-  (local.set 27
+  (local.set 28
     (i64.load offset=528 align=1
       (local.get 0)))
   (block  ;; label = @1
@@ -22,7 +22,7 @@
           (i32.const 1)))
       (if  ;; label = @3
         (i64.eq
-          (local.get 27)
+          (local.get 28)
           (i64.const 0))
         (then
           (local.set 16

@@ -1,22 +1,23 @@
 (func (;4;) (type 0) (param i32 i32 i64) (result i32)
-  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 i64 i64 i64)
+  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 i64 i64 i64)
   (local.set 3
     (i32.load offset=388 align=1
       (local.get 0)))
   (local.set 17
-    (i64.const 1))
+    (i64.load offset=392 align=1
+      (local.get 0)))
   (local.set 18
     (i64.const 1))
-  (local.set 27
+  (local.set 28
     (i64.load offset=528 align=1
       (local.get 0)))
-  (local.set 28
+  (local.set 29
     (i64.load offset=536 align=1
       (local.get 0)))
-  (local.set 29
+  (local.set 30
     (i64.load offset=544 align=1
       (local.get 0)))
-  (local.set 30
+  (local.set 31
     (i64.load offset=552 align=1
       (local.get 0)))
   (block  ;; label = @1
@@ -36,64 +37,62 @@
             (i32.const 5)))
         (local.set 15
           (i64.add
-            (local.get 27)
-            (i64.const 8)))
-        (if  ;; label = @4
-          (i64.ne
-            (i64.and
-              (i64.add
+            (local.get 28)
+            (i64.const -2147483640)))
+        (block  ;; label = @4
+          (block  ;; label = @5
+            (br_if 0 (;@5;)
+              (i64.ge_u
                 (local.get 15)
-                (i64.const 7))
-              (i64.const -4096))
-            (local.get 17))
-          (then
-            (if  ;; label = @5
-              (i64.ne
-                (i64.load align=1
-                  (local.tee 4
-                    (i32.add
-                      (i32.and
-                        (i32.wrap_i64
-                          (i64.shr_u
-                            (local.get 15)
-                            (i64.const 8)))
-                        (i32.const 16368))
-                      (local.get 3))))
-                (i64.and
-                  (i64.add
-                    (local.get 15)
-                    (i64.const 7))
-                  (i64.const -4096)))
-              (then
-                (if  ;; label = @6
-                  (i32.eqz
-                    (call 0
-                      (local.get 0)
-                      (local.get 15)
-                      (i32.const 8)
-                      (i32.const 0)))
-                  (then
-                    (local.set 5
-                      (i32.const 16797696))
-                    (br 4 (;@2;))))))
-            (local.set 17
+                (local.get 17)))
+            (br 1 (;@4;)))
+          (local.set 15
+            (i64.add
+              (local.get 15)
+              (i64.const 2147483648)))
+          (if  ;; label = @5
+            (i64.ne
+              (i64.load align=1
+                (local.tee 4
+                  (i32.add
+                    (i32.and
+                      (i32.wrap_i64
+                        (i64.shr_u
+                          (local.get 15)
+                          (i64.const 8)))
+                      (i32.const 16368))
+                    (local.get 3))))
               (i64.and
                 (i64.add
                   (local.get 15)
                   (i64.const 7))
                 (i64.const -4096)))
-            (local.set 7
-              (i32.load offset=8 align=1
-                (local.get 4)))))
-        (local.set 28
-          (i64.load align=1
-            (i32.add
-              (i32.wrap_i64
-                (local.get 15))
-              (local.get 7))))
+            (then
+              (if  ;; label = @6
+                (i32.eqz
+                  (call 0
+                    (local.get 0)
+                    (local.get 15)
+                    (i32.const 8)
+                    (i32.const 0)))
+                (then
+                  (local.set 5
+                    (i32.const 16797696))
+                  (br 4 (;@2;))))))
+          (local.set 15
+            (i64.sub
+              (i64.add
+                (local.get 15)
+                (i64.load32_u offset=8 align=1
+                  (local.get 4)))
+              (i64.const 268435456))))
+        (local.set 29
+          (i64.load offset=268435456 align=1
+            (i32.wrap_i64
+              (local.get 15))))
         (local.set 15
           (i64.add
-            (local.get 27)
+            (local.get 28)
             (i64.const -4)))
         (if  ;; label = @4
           (i64.ne
@@ -139,72 +138,76 @@
                   (local.get 15)
                   (i64.const 3))
                 (i64.const -4096)))
-            (local.set 8
+            (local.set 7
               (i32.load offset=16392 align=1
                 (local.get 4)))))
         (i64.store32 align=1
           (i32.add
             (i32.wrap_i64
               (local.get 15))
-            (local.get 8))
-          (local.get 28))
+            (local.get 7))
+          (local.get 29))
         (local.set 15
-          (local.get 27))
-        (if  ;; label = @4
-          (i64.ne
-            (i64.and
+          (i64.add
+            (local.get 28)
+            (i64.const -2147483648)))
+        (block  ;; label = @4
+          (block  ;; label = @5
+            (br_if 0 (;@5;)
+              (i64.ge_u
+                (local.get 15)
+                (local.get 17)))
+            (br 1 (;@4;)))
+          (local.set 15
+            (i64.add
               (local.get 15)
-              (i64.const -4096))
-            (local.get 17))
-          (then
-            (if  ;; label = @5
-              (i64.ne
-                (i64.load align=1
-                  (local.tee 4
-                    (i32.add
-                      (i32.and
-                        (i32.wrap_i64
-                          (i64.shr_u
-                            (local.get 15)
-                            (i64.const 8)))
-                        (i32.const 16368))
-                      (local.get 3))))
-                (i64.and
-                  (local.get 15)
-                  (i64.const -4096)))
-              (then
-                (if  ;; label = @6
-                  (i32.eqz
-                    (call 0
-                      (local.get 0)
-                      (local.get 15)
-                      (i32.const 1)
-                      (i32.const 0)))
-                  (then
-                    (local.set 5
-                      (i32.const 16789512))
-                    (br 4 (;@2;))))))
-            (local.set 17
+              (i64.const 2147483648)))
+          (if  ;; label = @5
+            (i64.ne
+              (i64.load align=1
+                (local.tee 4
+                  (i32.add
+                    (i32.and
+                      (i32.wrap_i64
+                        (i64.shr_u
+                          (local.get 15)
+                          (i64.const 8)))
+                      (i32.const 16368))
+                    (local.get 3))))
               (i64.and
                 (local.get 15)
                 (i64.const -4096)))
-            (local.set 7
-              (i32.load offset=8 align=1
-                (local.get 4)))))
-        (local.set 29
-          (i64.load8_u
-            (i32.add
-              (i32.wrap_i64
-                (local.get 15))
-              (local.get 7))))
-        (local.set 27
+            (then
+              (if  ;; label = @6
+                (i32.eqz
+                  (call 0
+                    (local.get 0)
+                    (local.get 15)
+                    (i32.const 1)
+                    (i32.const 0)))
+                (then
+                  (local.set 5
+                    (i32.const 16789512))
+                  (br 4 (;@2;))))))
+          (local.set 15
+            (i64.sub
+              (i64.add
+                (local.get 15)
+                (i64.load32_u offset=8 align=1
+                  (local.get 4)))
+              (i64.const 268435456))))
+        (local.set 30
+          (i64.load8_u offset=268435456
+            (i32.wrap_i64
+              (local.get 15))))
+        (local.set 28
           (i64.add
-            (local.get 27)
+            (local.get 28)
             (i64.const 8)))
         (if  ;; label = @4
           (i64.ne
-            (local.get 27)
-            (local.get 30))
+            (local.get 28)
+            (local.get 31))
           (then
             (br 1 (;@3;)))
           (else
@@ -230,13 +233,13 @@
             (i32.const 4095))))))
   (i64.store offset=528 align=1
     (local.get 0)
-    (local.get 27))
+    (local.get 28))
   (i64.store offset=536 align=1
     (local.get 0)
-    (local.get 28))
+    (local.get 29))
   (i64.store offset=544 align=1
     (local.get 0)
-    (local.get 29))
+    (local.get 30))
   (i64.store align=1
     (local.get 0)
     (local.get 16))

@@ -1,12 +1,12 @@
 (func (;4;) (type 0) (param i32 i32 i64) (result i32)
-  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 i64)
+  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 i64)
   (local.set 3
     (i32.load offset=388 align=1
       (local.get 0)))
-  (local.set 27
+  (local.set 28
     (i64.load offset=528 align=1
       (local.get 0)))
-  (local.set 28
+  (local.set 29
     (i64.load offset=536 align=1
       (local.get 0)))
   (block  ;; label = @1
@@ -24,14 +24,14 @@
           (i32.sub
             (local.get 1)
             (i32.const 2)))
-        (local.set 27
+        (local.set 28
           (i64.add
-            (local.get 27)
+            (local.get 28)
             (i64.const 1)))
         (if  ;; label = @4
           (i64.ne
-            (local.get 27)
-            (local.get 28))
+            (local.get 28)
+            (local.get 29))
           (then
             (br 1 (;@3;)))
           (else
@@ -57,7 +57,7 @@
             (i32.const 4095))))))
   (i64.store offset=528 align=1
     (local.get 0)
-    (local.get 27))
+    (local.get 28))
   (i64.store align=1
     (local.get 0)
     (local.get 16))

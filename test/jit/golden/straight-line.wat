@@ -1,27 +1,27 @@
 (func (;4;) (type 0) (param i32 i32 i64) (result i32)
-  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 i64 i64 i64 i64 i64 i64)
+  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 i64 i64 i64 i64 i64 i64)
   (local.set 3
     (i32.load offset=388 align=1
       (local.get 0)))
-  (local.set 29
+  (local.set 30
     (i64.load offset=528 align=1
       (local.get 0)))
-  (local.set 27
+  (local.set 28
     (i64.load offset=536 align=1
       (local.get 0)))
-  (local.set 28
+  (local.set 29
     (i64.load offset=544 align=1
       (local.get 0)))
-  (local.set 30
+  (local.set 31
     (i64.load offset=552 align=1
       (local.get 0)))
-  (local.set 31
+  (local.set 32
     (i64.load offset=560 align=1
       (local.get 0)))
-  (local.set 32
+  (local.set 33
     (i64.load offset=568 align=1
       (local.get 0)))
-  (local.set 33
+  (local.set 34
     (i64.load offset=576 align=1
       (local.get 0)))
   (block  ;; label = @1
@@ -38,53 +38,53 @@
         (i32.sub
           (local.get 1)
           (i32.const 7)))
-      (local.set 29
+      (local.set 30
         (i64.add
-          (local.get 27)
-          (local.get 28)))
-      (local.set 30
+          (local.get 28)
+          (local.get 29)))
+      (local.set 31
         (i64.shl
-          (local.get 29)
+          (local.get 30)
           (i64.const 5)))
-      (local.set 30
+      (local.set 31
         (i64.extend32_s
           (i64.add
-            (local.get 30)
+            (local.get 31)
             (i64.const -7))))
-      (local.set 31
-        (i64.const 305418240))
       (local.set 32
+        (i64.const 305418240))
+      (local.set 33
         (i64.add
           (local.get 2)
           (i64.const 16)))
-      (local.set 33
+      (local.set 34
         (i64.add
           (i64.add
             (i64.mul
               (i64.shr_u
-                (local.get 29)
+                (local.get 30)
                 (i64.const 32))
               (i64.shr_u
-                (local.get 30)
+                (local.get 31)
                 (i64.const 32)))
             (i64.shr_u
               (local.tee 15
                 (i64.add
                   (i64.mul
                     (i64.shr_u
-                      (local.get 29)
+                      (local.get 30)
                       (i64.const 32))
                     (i64.extend_i32_u
                       (i32.wrap_i64
-                        (local.get 30))))
+                        (local.get 31))))
                   (i64.shr_u
                     (i64.mul
                       (i64.extend_i32_u
                         (i32.wrap_i64
-                          (local.get 29)))
+                          (local.get 30)))
                       (i64.extend_i32_u
                         (i32.wrap_i64
-                          (local.get 30))))
+                          (local.get 31))))
                     (i64.const 32))))
               (i64.const 32)))
           (i64.shr_u
@@ -92,9 +92,9 @@
               (i64.mul
                 (i64.extend_i32_u
                   (i32.wrap_i64
-                    (local.get 29)))
+                    (local.get 30)))
                 (i64.shr_u
-                  (local.get 30)
+                  (local.get 31)
                   (i64.const 32)))
               (i64.extend_i32_u
                 (i32.wrap_i64
@@ -120,19 +120,19 @@
             (i32.const 4095))))))
   (i64.store offset=528 align=1
     (local.get 0)
-    (local.get 29))
+    (local.get 30))
   (i64.store offset=552 align=1
     (local.get 0)
-    (local.get 30))
+    (local.get 31))
   (i64.store offset=560 align=1
     (local.get 0)
-    (local.get 31))
+    (local.get 32))
   (i64.store offset=568 align=1
     (local.get 0)
-    (local.get 32))
+    (local.get 33))
   (i64.store offset=576 align=1
     (local.get 0)
-    (local.get 33))
+    (local.get 34))
   (i64.store align=1
     (local.get 0)
     (local.get 16))

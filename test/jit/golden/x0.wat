@@ -1,12 +1,15 @@
 (func (;4;) (type 0) (param i32 i32 i64) (result i32)
-  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 i64)
+  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 i64)
   (local.set 3
     (i32.load offset=388 align=1
       (local.get 0)))
-  (local.set 28
+  (local.set 17
+    (i64.load offset=392 align=1
+      (local.get 0)))
+  (local.set 29
     (i64.load offset=528 align=1
       (local.get 0)))
-  (local.set 27
+  (local.set 28
     (i64.load offset=536 align=1
       (local.get 0)))
   (block  ;; label = @1
@@ -24,105 +27,130 @@
           (i32.sub
             (local.get 1)
             (i32.const 5)))
-        (local.set 28
+        (local.set 29
           (i64.add
             (i64.const 0)
-            (local.get 27)))
+            (local.get 28)))
         (local.set 15
-          (local.get 28))
-        (if  ;; label = @4
-          (i64.ne
-            (i64.load align=1
-              (local.tee 4
-                (i32.add
-                  (i32.and
-                    (i32.wrap_i64
-                      (i64.shr_u
-                        (local.get 15)
-                        (i64.const 8)))
-                    (i32.const 16368))
-                  (local.get 3))))
-            (i64.and
-              (i64.add
+          (i64.add
+            (local.get 29)
+            (i64.const -2147483648)))
+        (block  ;; label = @4
+          (block  ;; label = @5
+            (br_if 0 (;@5;)
+              (i64.ge_u
                 (local.get 15)
-                (i64.const 3))
-              (i64.const -4096)))
-          (then
-            (if  ;; label = @5
-              (i32.eqz
-                (call 0
-                  (local.get 0)
-                  (local.get 15)
-                  (i32.const 4)
-                  (i32.const 0)))
-              (then
-                (local.set 5
-                  (i32.const 16789512))
-                (br 3 (;@2;))))))
-        (local.set 21
-          (i64.and
+                (local.get 17)))
+            (br 1 (;@4;)))
+          (local.set 15
             (i64.add
               (local.get 15)
-              (i64.const 3))
-            (i64.const -4096)))
-        (local.set 11
-          (i32.load offset=8 align=1
-            (local.get 4)))
+              (i64.const 2147483648)))
+          (if  ;; label = @5
+            (i64.ne
+              (i64.load align=1
+                (local.tee 4
+                  (i32.add
+                    (i32.and
+                      (i32.wrap_i64
+                        (i64.shr_u
+                          (local.get 15)
+                          (i64.const 8)))
+                      (i32.const 16368))
+                    (local.get 3))))
+              (i64.and
+                (i64.add
+                  (local.get 15)
+                  (i64.const 3))
+                (i64.const -4096)))
+            (then
+              (if  ;; label = @6
+                (i32.eqz
+                  (call 0
+                    (local.get 0)
+                    (local.get 15)
+                    (i32.const 4)
+                    (i32.const 0)))
+                (then
+                  (local.set 5
+                    (i32.const 16789512))
+                  (br 4 (;@2;))))))
+          (local.set 15
+            (i64.sub
+              (i64.add
+                (local.get 15)
+                (i64.load32_u offset=8 align=1
+                  (local.get 4)))
+              (i64.const 268435456))))
         (drop
-          (i64.load32_s align=1
-            (i32.add
-              (i32.wrap_i64
-                (local.get 15))
-              (local.get 11))))
+          (i64.load32_s offset=268435456 align=1
+            (i32.wrap_i64
+              (local.get 15))))
         (local.set 15
-          (local.get 28))
-        (if  ;; label = @4
-          (i64.ne
-            (i64.load offset=16384 align=1
-              (local.tee 4
-                (i32.add
-                  (i32.and
-                    (i32.wrap_i64
-                      (i64.shr_u
-                        (local.get 15)
-                        (i64.const 8)))
-                    (i32.const 16368))
-                  (local.get 3))))
-            (i64.and
-              (i64.add
+          (i64.add
+            (local.get 29)
+            (i64.const -2147483648)))
+        (block  ;; label = @4
+          (block  ;; label = @5
+            (br_if 0 (;@5;)
+              (i64.ge_u
                 (local.get 15)
-                (i64.const 7))
-              (i64.const -4096)))
-          (then
-            (if  ;; label = @5
+                (local.get 17)))
+            (br_if 0 (;@5;)
               (i32.eqz
-                (call 0
-                  (local.get 0)
-                  (local.get 15)
-                  (i32.const 8)
-                  (i32.const 1)))
-              (then
-                (local.set 5
-                  (i32.const 16785420))
-                (br 3 (;@2;))))))
-        (local.set 22
-          (i64.and
+                (i32.load8_u offset=6291456
+                  (i32.shr_u
+                    (i32.wrap_i64
+                      (local.get 15))
+                    (i32.const 12)))))
+            (br 1 (;@4;)))
+          (local.set 15
             (i64.add
               (local.get 15)
-              (i64.const 7))
-            (i64.const -4096)))
-        (local.set 12
-          (i32.load offset=16392 align=1
-            (local.get 4)))
-        (i64.store align=1
-          (i32.add
-            (i32.wrap_i64
-              (local.get 15))
-            (local.get 12))
+              (i64.const 2147483648)))
+          (if  ;; label = @5
+            (i64.ne
+              (i64.load offset=16384 align=1
+                (local.tee 4
+                  (i32.add
+                    (i32.and
+                      (i32.wrap_i64
+                        (i64.shr_u
+                          (local.get 15)
+                          (i64.const 8)))
+                      (i32.const 16368))
+                    (local.get 3))))
+              (i64.and
+                (i64.add
+                  (local.get 15)
+                  (i64.const 7))
+                (i64.const -4096)))
+            (then
+              (if  ;; label = @6
+                (i32.eqz
+                  (call 0
+                    (local.get 0)
+                    (local.get 15)
+                    (i32.const 8)
+                    (i32.const 1)))
+                (then
+                  (local.set 5
+                    (i32.const 16785420))
+                  (br 4 (;@2;))))))
+          (local.set 15
+            (i64.sub
+              (i64.add
+                (local.get 15)
+                (i64.load32_u offset=16392 align=1
+                  (local.get 4)))
+              (i64.const 268435456))))
+        (i64.store offset=268435456 align=1
+          (i32.wrap_i64
+            (local.get 15))
           (i64.const 0))
         (if  ;; label = @4
           (i64.ne
-            (local.get 28)
+            (local.get 29)
             (i64.const 0))
           (then
             (br 1 (;@3;)))
@@ -149,7 +177,7 @@
             (i32.const 4095))))))
   (i64.store offset=528 align=1
     (local.get 0)
-    (local.get 28))
+    (local.get 29))
   (i64.store align=1
     (local.get 0)
     (local.get 16))
