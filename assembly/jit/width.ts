@@ -34,8 +34,8 @@ export class Width {
       if (free) store<u8>(flags + ((op - Width.first) >> 4), 1);
       demanded &= ~(1 << (rd >> 3));
       const reads = Width.upperReads(op, code, free);
-      if (reads & 1) demanded |= 1 << (load<u16>(op, 4) >> 3);
-      if (reads & 2) demanded |= 1 << (load<u16>(op, 6) >> 3);
+      if (reads & 1) demanded |= 1 << Width.register(op, 4);
+      if (reads & 2) demanded |= 1 << Width.register(op, 6);
     }
   }
 
@@ -51,6 +51,11 @@ export class Width {
   /** Makes the i64 on the stack, of which the lower half is right, the result of `op`. */
   static extendLow(op: usize): void {
     if (!Width.isFree(op)) Emitter.op(Wasm.I64_EXTEND32_S);
+  }
+
+  /** The register operand at `at` of an operation. */
+  @inline private static register(op: usize, at: u32): u32 {
+    return <u32>load<u16>(op + at) >> 3;
   }
 
   @inline private static isComputation(code: i32): bool {
