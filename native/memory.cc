@@ -14,6 +14,8 @@
 
 namespace vkrun {
 
+size_t PageSize() { return static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
+
 // Both calls act on whole pages, and neither may touch a page that the caller's bytes only share.
 static void RequirePageAligned(Napi::Env env, const Span& span, size_t page) {
   if (reinterpret_cast<uintptr_t>(span.data) % page != 0 || span.length % page != 0) {
@@ -24,7 +26,7 @@ static void RequirePageAligned(Napi::Env env, const Span& span, size_t page) {
 Napi::Value ResidentBytes(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   Span span = Bytes(Options(info), "bytes");
-  const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const size_t page = PageSize();
   RequirePageAligned(env, span, page);
 
   // One byte of answer a page: asked for piecewise, so that 3.5 GiB of guest do not cost a megabyte of answer.
@@ -43,7 +45,7 @@ Napi::Value ResidentBytes(const Napi::CallbackInfo& info) {
 void DiscardMemory(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   Span span = Bytes(Options(info), "bytes");
-  RequirePageAligned(env, span, static_cast<size_t>(sysconf(_SC_PAGESIZE)));
+  RequirePageAligned(env, span, PageSize());
   if (span.length != 0 && madvise(span.data, span.length, MADV_DONTNEED) == -1) {
     throw SystemError(env, errno, "madvise");
   }
@@ -53,7 +55,7 @@ void DiscardMemory(const Napi::CallbackInfo& info) {
 static void MapOver(const Napi::CallbackInfo& info, int flags, int fd, off_t offset) {
   Napi::Env env = info.Env();
   Span span = Bytes(Options(info), "bytes");
-  RequirePageAligned(env, span, static_cast<size_t>(sysconf(_SC_PAGESIZE)));
+  RequirePageAligned(env, span, PageSize());
   if (span.length == 0) return;
   if (mmap(span.data, span.length, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, offset) == MAP_FAILED) {
     throw SystemError(env, errno, "mmap");
@@ -81,7 +83,7 @@ void AdviseMemory(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   Napi::Object options = Options(info);
   Span span = Bytes(options, "bytes");
-  RequirePageAligned(env, span, static_cast<size_t>(sysconf(_SC_PAGESIZE)));
+  RequirePageAligned(env, span, PageSize());
   std::string name = String(options, "advice");
   for (const auto& advice : kAdvice) {
     if (name != advice.name) continue;

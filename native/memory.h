@@ -4,6 +4,9 @@
 
 namespace vkrun {
 
+// Of the host, in bytes.
+size_t PageSize();
+
 // residentBytes({ bytes }): number. How much of `bytes` is in physical memory, in whole pages.
 Napi::Value ResidentBytes(const Napi::CallbackInfo& info);
 

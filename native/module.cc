@@ -31,6 +31,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("setInterfaceMtu", Napi::Function::New(env, SetInterfaceMtu, "setInterfaceMtu"));
   exports.Set("addToBridge", Napi::Function::New(env, AddToBridge, "addToBridge"));
   // memory.cc
+  exports.Set("pageSize", Napi::Number::New(env, PageSize()));
   exports.Set("residentBytes", Napi::Function::New(env, ResidentBytes, "residentBytes"));
   exports.Set("discardMemory", Napi::Function::New(env, DiscardMemory, "discardMemory"));
   exports.Set("mapFile", Napi::Function::New(env, MapFile, "mapFile"));

@@ -6,6 +6,7 @@ export type { NetworkPort, NetworkPortEvents } from "./api/network-port.js";
 export { type NetworkedVKernel, VKernel, type VKernelEvents } from "./api/vkernel.js";
 export { VkrunError, type VkrunErrorCode, type VkrunErrorOptions } from "./errors.js";
 export type {
+  BalloonStats,
   ConsoleKind,
   ConsoleSize,
   Exit,
@@ -13,6 +14,7 @@ export type {
   HotRegion,
   JitMode,
   JitStats,
+  MemoryStats,
   Stats,
   VirtioCounters,
 } from "./machine/machine-config.js";

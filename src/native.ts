@@ -25,6 +25,8 @@ export interface NativeAddon {
   writeFile(options: FileTransfer): Promise<number>;
   /** fallocate(2), on another thread. */
   allocateFile(options: { fd: number; offset: number; length: number; mode: number }): Promise<void>;
+  /** Of the host, in bytes. */
+  readonly pageSize: number;
   /** Bytes of `bytes` (page-aligned) that are in physical memory. */
   residentBytes(options: { bytes: Uint8Array }): number;
   /** Gives the pages of `bytes` (page-aligned) back to the host; they read as zeroes afterwards. */

@@ -45,6 +45,10 @@ export function virtqWritable(record: usize): u32 {
   return changetype<VirtqRecord>(record).writable;
 }
 
+export function virtqSegmentGpa(record: usize, index: u32): u64 {
+  return VirtqRecord.segment(changetype<VirtqRecord>(record), index).gpa;
+}
+
 export function virtqSegmentAddress(record: usize, index: u32): usize {
   return VirtqRecord.segment(changetype<VirtqRecord>(record), index).address;
 }

@@ -14,7 +14,7 @@ import {
 } from "../machine/machine-config.js";
 import type { LogLevel } from "../machine/protocol.js";
 import { macOfName, parseMac } from "./mac-address.js";
-import { parseMemorySize } from "./memory-size.js";
+import { parseMemorySize, parseMemoryTarget } from "./memory-size.js";
 
 /** Something worth writing down: from the boot loader, a device, or the console port that nobody reads. */
 export interface LogRecord {
@@ -81,6 +81,13 @@ export interface BootOptions {
   consoleSize?: ConsoleSize;
   /** Give the guest a network device: `VKernel.network` is the other end of its cable. Default false. */
   network?: boolean | NetworkOptions;
+  /**
+   * A balloon gives memory that the guest does not use back to the host, and takes some from it when `setMemoryTarget` says
+   * so. Default true.
+   */
+  balloon?: boolean;
+  /** What a balloon is to leave the guest with from the start: bytes, or text such as "512M". Default: all of `memory`. */
+  memoryTarget?: number | string;
   /** Offer packed rings to the guest's virtio drivers, instead of split ones alone. Default false. */
   packedRings?: boolean;
   /** End when the guest reboots, instead of resetting the machine. Default false. */
@@ -121,10 +128,12 @@ export function resolveOptions(options: BootOptions): MachineConfig {
   }
   const { name = "vkernel" } = options;
   const network = resolveNetwork(options.network, name);
+  const ramBytes = parseMemorySize(options.memory ?? MemoryLimits.DEFAULT);
   return {
     jit,
     name,
-    ramBytes: parseMemorySize(options.memory ?? MemoryLimits.DEFAULT),
+    ramBytes,
+    memoryTarget: resolveMemoryTarget(options, ramBytes),
     drives,
     boot,
     console,
@@ -156,6 +165,12 @@ function resolveDrives({ disk, drives = [], snapshot = false, replay, network = 
     readOnly: drive.readOnly ?? false,
     snapshot: replay !== undefined || (drive.snapshot ?? snapshot),
   }));
+}
+
+function resolveMemoryTarget({ balloon = true, memoryTarget }: BootOptions, ramBytes: number): number | undefined {
+  if (balloon) return memoryTarget === undefined ? ramBytes : parseMemoryTarget(memoryTarget, ramBytes);
+  if (memoryTarget === undefined) return undefined;
+  throw new VkrunError("ERR_VKRUN_BOOT_OPTIONS", "a guest without a balloon cannot have a memory target");
 }
 
 function resolveNetwork(network: BootOptions["network"], name: string): NetworkConfig | undefined {

@@ -25,6 +25,15 @@ export function parseMemorySize(size: string | number): number {
   return Math.ceil(bytes / GRANULE) * GRANULE;
 }
 
+/** What a balloon is to leave a guest with that has `ramBytes`: as much as that, or less. */
+export function parseMemoryTarget(size: string | number, ramBytes: number): number {
+  const bytes = parseMemorySize(size);
+  if (bytes <= ramBytes) return bytes;
+  throw new VkrunError("ERR_VKRUN_MEMORY_SIZE", `${describe(size)} of memory is more than the guest was booted with`, {
+    hint: `It has ${mebibytes(ramBytes)}; a balloon can only take some of that.`,
+  });
+}
+
 function parseText(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([KMG]?)(?:i?B)?$/i.exec(text.trim());
   if (match === null) throw invalid(text);

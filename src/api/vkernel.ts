@@ -4,12 +4,13 @@ import { Worker } from "node:worker_threads";
 import { VkrunError } from "../errors.js";
 import { decodeError } from "../machine/error-wire.js";
 import { FrameCredit } from "../machine/frame-credit.js";
-import type { Exit, JitStats, MachineConfig, Stats } from "../machine/machine-config.js";
+import type { Exit, JitStats, MachineConfig, MemoryStats, Stats } from "../machine/machine-config.js";
 import type { FrameCounts, FromWorker, Requests, ToWorker, WorkerStart } from "../machine/protocol.js";
 import { Core } from "../wasm/core.js";
 import { type BootOptions, type LogRecord, type NetworkOptions, resolveOptions } from "./boot-options.js";
 import { VKernelConsole } from "./console-stream.js";
 import { formatMac } from "./mac-address.js";
+import { parseMemoryTarget } from "./memory-size.js";
 import { NetworkPort } from "./network-port.js";
 
 export interface VKernelEvents {
@@ -39,6 +40,8 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
   readonly network: NetworkPort | undefined;
   readonly #log: ((record: LogRecord) => void) | undefined;
   readonly #worker: Worker;
+  readonly #ramBytes: number;
+  #memoryTarget: number | undefined;
   readonly #started: Promise<void>;
   readonly #ended: Promise<Exit>;
   readonly #requests = new Map<number, PendingRequest>();
@@ -65,6 +68,8 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
     super();
     const { config, frames } = start;
     this.name = config.name;
+    this.#ramBytes = config.ramBytes;
+    this.#memoryTarget = config.memoryTarget;
     this.#log = log;
     this.#worker = new Worker(new URL("../machine/worker.js", import.meta.url), {
       workerData: start,
@@ -115,6 +120,30 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
 
   stats(): Promise<Stats> {
     return this.#request("stats");
+  }
+
+  /**
+   * What the guest is to be left with: bytes, or text such as "512M". Its balloon takes the rest, as far as the guest can
+   * spare it, and the host gets it back.
+   */
+  setMemoryTarget(size: number | string): void {
+    if (this.#memoryTarget === undefined) {
+      throw new VkrunError("ERR_VKRUN_BALLOON_MISSING", "the guest has no balloon to change its memory with", {
+        hint: "Boot it without `balloon: false`.",
+      });
+    }
+    this.#memoryTarget = parseMemoryTarget(size, this.#ramBytes);
+    this.#post({ type: "memoryTarget", bytes: this.#memoryTarget });
+  }
+
+  /** Bytes that the guest is to be left with; undefined without a balloon. */
+  get memoryTarget(): number | undefined {
+    return this.#memoryTarget;
+  }
+
+  /** What the guest's balloon holds, and what the guest says of its memory. */
+  memoryStats(): Promise<MemoryStats> {
+    return this.#request("memoryStats");
   }
 
   /** SHA-256 of guest RAM. It means most while the guest is paused. */

@@ -1,7 +1,15 @@
 /** `vkrun disk.img`: boots a guest on this terminal. */
 import { setFlagsFromString } from "node:v8";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { type BootOptions, type ConsoleKind, type DriveOptions, type Exit, type JitMode, VKernel } from "../index.js";
+import {
+  type BootOptions,
+  type ConsoleKind,
+  type DriveOptions,
+  type Exit,
+  type JitMode,
+  VKernel,
+  VkrunError,
+} from "../index.js";
 import { defaultImage } from "./default-image.js";
 import { EXIT_STATUS_HELP, ExitStatus, exitStatus, SIGNAL_BASE } from "./exit-status.js";
 import { jitStatsTable } from "./jit-stats-table.js";
@@ -24,6 +32,8 @@ interface RunOptions {
   jitStats?: boolean;
   perfMap?: boolean;
   symbols?: string;
+  memoryTarget?: string;
+  balloon: boolean;
   packedRings?: boolean;
   reboot: boolean;
   record?: string;
@@ -35,6 +45,8 @@ interface RunOptions {
 /** Signals that end vkrun, with their numbers. */
 const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 const SIGPIPE = 13;
+/** What one press of a key takes of the guest's memory, or gives back. */
+const MEMORY_STEP = 64 * 2 ** 20;
 
 const EXAMPLES = `
 Examples:
@@ -77,6 +89,8 @@ export function runCommand(): Command {
     .option("--jit-stats", "print at the end what compiled code was worth, and where time went")
     .option("--perf-map", "have V8 write /tmp/perf-PID.map, for `perf report`")
     .option("--symbols <file>", "names for --jit-stats and --perf-map: a System.map or an ELF file")
+    .option("--memory-target <size>", "memory that the guest's balloon leaves it with (default: all)")
+    .option("--no-balloon", "no balloon: free memory of the guest stays with it")
     .option("--packed-rings", "offer packed virtqueues to the guest's drivers, besides split ones")
     .option("--no-reboot", "end instead of rebooting")
     .option("--record <file>", "record every input, to run exactly the same again")
@@ -115,12 +129,24 @@ async function run(disk: string | undefined, options: RunOptions): Promise<numbe
     stdout: process.stdout,
     onQuit: () => stop(ExitStatus.OK),
     onClosed: () => stop(SIGNAL_BASE + SIGPIPE),
+    onMemory: (direction) => changeMemory(vkernel, direction),
   });
   if (process.stdin.isTTY && !quiet) note("Ctrl-A x ends the guest, Ctrl-A h shows help.");
   const exit = await vkernel.wait();
   await terminal.drained();
   if (!quiet) tellEnd(exit);
   return status ?? exitStatus(exit, options.elf !== undefined);
+}
+
+/** A press of the memory keys; answers what to tell the user. */
+function changeMemory(vkernel: VKernel, direction: -1 | 1): string {
+  try {
+    vkernel.setMemoryTarget((vkernel.memoryTarget ?? 0) + direction * MEMORY_STEP);
+  } catch (error) {
+    if (error instanceof VkrunError) return error.message;
+    throw error;
+  }
+  return `the guest is to be left with ${(vkernel.memoryTarget ?? 0) / 2 ** 20} MiB`;
 }
 
 async function bootOptions(disk: string | undefined, options: RunOptions): Promise<BootOptions> {
@@ -142,6 +168,8 @@ async function bootOptions(disk: string | undefined, options: RunOptions): Promi
     perfMap,
     symbols,
     packedRings,
+    memoryTarget,
+    balloon,
   } = options;
   const nothingToBoot = [disk, kernel, firmware, elf, drives[0]].every((source) => source === undefined);
   const source = nothingToBoot ? await defaultImage() : { disk, snapshot };
@@ -151,6 +179,7 @@ async function bootOptions(disk: string | undefined, options: RunOptions): Promi
     ...source,
     ...observed,
     packedRings,
+    memoryTarget,
     memory,
     name,
     kernel,
@@ -167,6 +196,7 @@ async function bootOptions(disk: string | undefined, options: RunOptions): Promi
     drives,
     console: options.console,
     jit: options.jit,
+    balloon,
     noReboot: !reboot,
     ...(process.stdout.isTTY && { consoleSize: { columns, rows } }),
   };

@@ -15,6 +15,8 @@ export interface TerminalOptions {
   readonly onQuit: () => void;
   /** Nobody reads stdout any more. */
   readonly onClosed: () => void;
+  /** The user wants the guest to have less memory, or more; answers what to say about it. */
+  readonly onMemory: (direction: -1 | 1) => string;
 }
 
 export class Terminal implements Disposable {
@@ -48,7 +50,7 @@ export class Terminal implements Disposable {
   }
 
   #connectInput(): void {
-    const { stdin, console, onQuit } = this.#options;
+    const { stdin, console, onQuit, onMemory } = this.#options;
     // A terminal that hung up reads as an error; for the guest it is nobody typing any more.
     const ignore = (): void => undefined;
     stdin.on("error", ignore);
@@ -57,7 +59,11 @@ export class Terminal implements Disposable {
       stdin.pipe(console, { end: false });
       this.#undo.push(() => stdin.unpipe(console));
     } else {
-      const keys = new EscapeKeys({ quit: onQuit, help: () => this.#help() });
+      const keys = new EscapeKeys({
+        quit: onQuit,
+        help: () => this.#tell(ESCAPE_HELP),
+        memory: (direction) => this.#tell([onMemory(direction)]),
+      });
       stdin.pipe(keys).pipe(console, { end: false });
       this.#undo.push(() => stdin.unpipe(keys));
       this.#enterRawMode();
@@ -102,7 +108,7 @@ export class Terminal implements Disposable {
     this.#undo.push(() => stdout.off("resize", resize));
   }
 
-  #help(): void {
-    this.#options.stdout.write(`\r\n${ESCAPE_HELP.map((line) => `  ${line}\r\n`).join("")}`);
+  #tell(lines: readonly string[]): void {
+    this.#options.stdout.write(`\r\n${lines.map((line) => `  ${line}\r\n`).join("")}`);
   }
 }

@@ -70,6 +70,11 @@ export interface GuestMemory {
   view(gpa: number, length: number): Uint8Array;
   /** Tells the MMU that the host changed [gpa, gpa + length): dirty bits, cached code and reservations follow. */
   wrote(gpa: number, length: number): void;
+  /**
+   * The guest has no use for what is in [gpa, gpa + length): it reads as zeroes from here on, and whole pages of the host
+   * in it go back to the host. Throws RangeError outside RAM; `wrote` is implied.
+   */
+  discard(gpa: number, length: number): void;
 }
 
 /** Guest time: counted, never the host's. */

@@ -2,6 +2,7 @@
 import type { GuestMemory } from "../devices/device.js";
 import { Layout } from "../generated/layout.js";
 import type { Core } from "../wasm/core.js";
+import { clearMemory } from "./ram-contents.js";
 
 export class CoreMemory implements GuestMemory {
   readonly base = Layout.RAM.BASE;
@@ -19,6 +20,11 @@ export class CoreMemory implements GuestMemory {
       throw new RangeError(`[0x${gpa.toString(16)}, +0x${length.toString(16)}) is not all in guest RAM`);
     }
     return this.#core.ram.subarray(offset, offset + length);
+  }
+
+  discard(gpa: number, length: number): void {
+    clearMemory(this.view(gpa, length));
+    this.wrote(gpa, length);
   }
 
   wrote(gpa: number, length: number): void {

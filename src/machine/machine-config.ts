@@ -1,7 +1,8 @@
 /** What a machine is made of. Plain data: it crosses from the caller's thread to the vkernel's own. */
+import type { BalloonStats } from "../devices/virtio/balloon.js";
 import type { VirtioCounters } from "../devices/virtio/virtio-device.js";
 
-export type { VirtioCounters };
+export type { BalloonStats, VirtioCounters };
 
 export interface DriveConfig {
   /** A raw image or block device. */
@@ -58,6 +59,8 @@ export interface MachineConfig {
   readonly consoleSize?: ConsoleSize;
   /** A network device, whose cable ends with the embedder. */
   readonly network?: NetworkConfig;
+  /** Bytes that a balloon is to leave the guest with at boot; undefined for a guest without one. */
+  readonly memoryTarget: number | undefined;
   /** Virtio devices offer packed rings. */
   readonly packedRings: boolean;
   /** A guest that asks for a reboot ends the vkernel instead. */
@@ -149,6 +152,18 @@ export interface Stats {
   readonly devices: Readonly<Record<string, VirtioCounters>>;
 }
 
+/** A guest's memory, as its balloon knows it. All in bytes. */
+export interface MemoryStats {
+  /** What the guest was booted with. */
+  readonly bytes: number;
+  /** What it is to be left with. */
+  readonly target: number;
+  /** What its balloon holds. */
+  readonly balloon: number;
+  /** What the guest's driver says; empty without one. */
+  readonly guest: BalloonStats;
+}
+
 /** Limits that `ramBytes` must keep to. */
 export const MemoryLimits = Object.freeze({
   /** A bare-metal program can do with less; nothing that boots can. */
@@ -158,5 +173,5 @@ export const MemoryLimits = Object.freeze({
   DEFAULT: 512 * 2 ** 20,
 });
 
-/** virtio-mmio slots that are left for drives: eight, less the console and the entropy source. A network device takes one. */
-export const MAX_DRIVES = 6;
+/** virtio-mmio slots that are left for drives: sixteen, less console, entropy source and balloon. A network device takes one. */
+export const MAX_DRIVES = 13;

@@ -13,6 +13,7 @@ import { GoldfishRtc } from "../devices/goldfish-rtc.js";
 import { Ns16550a } from "../devices/ns16550a.js";
 import { Plic } from "../devices/plic.js";
 import { TestFinisher } from "../devices/test-finisher.js";
+import { type BalloonStats, VirtioBalloon } from "../devices/virtio/balloon.js";
 import { VirtioBlk } from "../devices/virtio/blk.js";
 import { VirtioConsole } from "../devices/virtio/console.js";
 import { VirtioMmio, virtioIrq } from "../devices/virtio/mmio-transport.js";
@@ -45,6 +46,9 @@ export interface MachineOptions {
   readonly consoleSize: ConsoleSize | undefined;
   readonly network: { readonly backend: NetBackend; readonly mac: Uint8Array } | undefined;
   readonly packedRings: boolean;
+  /** Pages for the balloon at boot; undefined for a machine without one. */
+  readonly balloonPages: number | undefined;
+  readonly onMemoryStats: (stats: BalloonStats) => void;
   readonly jit: JitMode;
   readonly wallNs: bigint;
   /** A bare-metal program's failure is its exit code; an operating system's is a panic. */
@@ -62,6 +66,7 @@ export class Machine {
   readonly memory: CoreMemory;
   readonly inputs: InputQueue;
   readonly console: VirtioConsole;
+  readonly balloon: VirtioBalloon | undefined;
   /** Set by a device when the guest ended the machine through it. */
   end: GuestEnd | undefined;
   readonly #bus: MmioBus;
@@ -139,6 +144,8 @@ export class Machine {
     const { consoleSize: size, network, virtioConsole } = options;
     this.console = plug(new VirtioConsole({ name: "hvc0", context, backend: virtioConsole, ...(size && { size }) }));
     plug(new VirtioRng({ name: "rng0", context, entropy: (length) => randomBytes(length) }));
+    const { balloonPages: pages, onMemoryStats: onStats } = options;
+    if (pages !== undefined) this.balloon = plug(new VirtioBalloon({ name: "balloon0", context, pages, onStats }));
     // Last: the guest's names of the others do not depend on whether it is there.
     if (network !== undefined) plug(new VirtioNet({ name: "net0", context, ...network }));
   }

@@ -1,7 +1,7 @@
 /** What the caller's thread and the vkernel's own say to each other. */
 import type { CoreModule } from "../wasm/core.js";
 import type { WireError } from "./error-wire.js";
-import type { Exit, JitStats, MachineConfig, Stats } from "./machine-config.js";
+import type { Exit, JitStats, MachineConfig, MemoryStats, Stats } from "./machine-config.js";
 
 /** Given to the worker at its start. */
 export interface WorkerStart {
@@ -23,6 +23,7 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 export interface Requests {
   memoryHash: string;
   stats: Stats;
+  memoryStats: MemoryStats;
   pause: null;
   resume: null;
 }
@@ -33,6 +34,8 @@ export type ToWorker =
   | { readonly type: "acknowledge"; readonly bytes: number }
   | { readonly type: "frame"; readonly frame: Uint8Array }
   | { readonly type: "resize"; readonly columns: number; readonly rows: number }
+  /** Bytes that the guest is to be left with. */
+  | { readonly type: "memoryTarget"; readonly bytes: number }
   | { readonly type: "stop" }
   | { readonly type: "request"; readonly id: number; readonly what: keyof Requests };
 

@@ -27,13 +27,23 @@ export function hashRam(ram: Uint8Array): string {
   return hash.digest("hex");
 }
 
-/** Makes a memory what it was when it was allocated, for a machine that starts over. */
+/** Makes all of `bytes` zero, as it was when it was allocated. Whole pages of the host go back to it. */
 export function clearMemory(bytes: Uint8Array): void {
-  if (nativeUnavailable() === undefined) {
-    native().discardMemory({ bytes });
-    return;
-  }
-  // Without the addon: reading an untouched page costs no memory, writing would.
+  const addon = nativeUnavailable() === undefined ? native() : undefined;
+  // Memories begin on a page of the host, whatever size its pages have.
+  const page = addon?.pageSize ?? PIECE;
+  const start = bytes.byteOffset;
+  const from = Math.min(Math.ceil(start / page) * page - start, bytes.length);
+  const to = Math.max(Math.floor((start + bytes.length) / page) * page - start, from);
+  bytes.fill(0, 0, from).fill(0, to);
+  if (to === from) return;
+  const pages = bytes.subarray(from, to);
+  if (addon !== undefined) addon.discardMemory({ bytes: pages });
+  else fillPages(pages);
+}
+
+/** Reading an untouched page costs no memory, writing would. */
+function fillPages(bytes: Uint8Array): void {
   const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
   for (let offset = 0; offset < words.length; offset += PIECE / 4) {
     if (!isZero(words, offset, PIECE / 4)) words.fill(0, offset, offset + PIECE / 4);

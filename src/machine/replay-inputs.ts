@@ -31,7 +31,11 @@ export class ReplayInputs {
     if (kind === "drained") this.#port.replayDrain();
     else if (kind === "input" && payload !== undefined) this.#port.inject(payload);
     else if (kind === "frame" && payload !== undefined) this.#network?.inject(payload);
-    else if (kind === "resize" && payload?.length === 4) {
+    else if (kind === "poll") return this.#machine.balloon?.pollStats() ?? false;
+    else if (kind === "target" && payload?.length === 4) {
+      const pages = new DataView(payload.buffer, payload.byteOffset, payload.length).getUint32(0, true);
+      this.#machine.balloon?.setTarget(pages);
+    } else if (kind === "resize" && payload?.length === 4) {
       const size = new DataView(payload.buffer, payload.byteOffset, payload.length);
       this.#machine.console.resize(size.getUint16(0, true), size.getUint16(2, true));
     } else return false;

@@ -15,7 +15,8 @@ import { JitObserver } from "./jit-observer.js";
 import { LineLog } from "./line-log.js";
 import { LiveRunner } from "./live-runner.js";
 import { Machine } from "./machine.js";
-import type { ConsoleSize, Exit, JitStats, MachineConfig, Stats } from "./machine-config.js";
+import type { ConsoleSize, Exit, JitStats, MachineConfig, MemoryStats, Stats } from "./machine-config.js";
+import { MemoryControl } from "./memory-control.js";
 import type { EmbedderPort } from "./network-port.js";
 import { conclude } from "./outcome.js";
 import { PanicWatch } from "./panic-watch.js";
@@ -63,6 +64,7 @@ export class Supervisor {
   readonly #port: ConsolePort;
   readonly #network: EmbedderPort | undefined;
   readonly #sideLog: LineLog;
+  readonly #memory: MemoryControl | undefined;
   #running: Running | undefined;
   #stopping = false;
   #paused = false;
@@ -84,6 +86,8 @@ export class Supervisor {
       consumed: (bytes) => events.consumed(bytes),
       replaying: config.replay !== undefined,
     });
+    const { memoryTarget: target, ramBytes, replay } = config;
+    if (target !== undefined) this.#memory = new MemoryControl({ ramBytes, target, replaying: replay !== undefined });
     const port = config.console === "serial" ? "hvc0" : "uart0";
     this.#sideLog = new LineLog((line) => {
       this.#watch(Buffer.from(`${line}\n`));
@@ -108,6 +112,10 @@ export class Supervisor {
     if (this.#config.replay === undefined) this.#running?.machine.console.resize(columns, rows);
   }
 
+  setMemoryTarget(bytes: number): void {
+    this.#memory?.setTarget(bytes);
+  }
+
   pause(): void {
     this.#paused = true;
     this.#running?.runner.pause();
@@ -122,6 +130,11 @@ export class Supervisor {
     this.#stopping = true;
     this.#port.release();
     this.#running?.runner.stop();
+  }
+
+  async memoryStats(): Promise<MemoryStats> {
+    const { ramBytes } = this.#config;
+    return (await this.#memory?.stats()) ?? { bytes: ramBytes, target: ramBytes, balloon: 0, guest: {} };
   }
 
   memoryHash(): string | undefined {
@@ -203,6 +216,8 @@ export class Supervisor {
       virtioConsole: port("virtio"),
       consoleSize: this.#consoleSize,
       network: network && this.#network && { backend: this.#network, mac: network.mac },
+      balloonPages: this.#memory?.bootPages,
+      onMemoryStats: (stats) => this.#memory?.arrived(stats),
       packedRings: this.#config.packedRings,
       jit: this.#config.jit,
       wallNs,
@@ -230,6 +245,7 @@ export class Supervisor {
     const parts = { ...machine.runnerParts(), afterSlice, congestion: () => this.#port.stall() };
     const runner = this.#runner(machine, parts, durable);
     this.#running = { machine, runner, panic, observer };
+    if (machine.balloon !== undefined) this.#memory?.attach(machine.balloon);
     if (this.#paused) runner.pause();
     if (this.#stopping) runner.stop();
     this.#port.deliver();

@@ -37,12 +37,22 @@ function answer(what: keyof Requests): unknown {
       return supervisor.memoryHash();
     case "stats":
       return supervisor.stats();
+    case "memoryStats":
+      return supervisor.memoryStats();
     case "pause":
       supervisor.pause();
       return null;
     case "resume":
       supervisor.resume();
       return null;
+  }
+}
+
+async function reply(id: number, what: keyof Requests): Promise<void> {
+  try {
+    post({ type: "reply", id, value: await answer(what) });
+  } catch (error) {
+    post({ type: "replyError", id, error: encodeError(error) });
   }
 }
 
@@ -60,15 +70,14 @@ port.on("message", (message: ToWorker) => {
     case "resize":
       supervisor.resize(message.columns, message.rows);
       return;
+    case "memoryTarget":
+      supervisor.setMemoryTarget(message.bytes);
+      return;
     case "stop":
       supervisor.stop();
       return;
     case "request":
-      try {
-        post({ type: "reply", id: message.id, value: answer(message.what) });
-      } catch (error) {
-        post({ type: "replyError", id: message.id, error: encodeError(error) });
-      }
+      void reply(message.id, message.what);
   }
 });
 

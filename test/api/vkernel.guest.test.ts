@@ -206,7 +206,7 @@ describe("VKernel", () => {
     ["an amount of memory that is none", { memory: "lots" }, "ERR_VKRUN_MEMORY_SIZE"],
     ["too little memory", { memory: 4096 }, "ERR_VKRUN_MEMORY_SIZE"],
     ["too much memory", { memory: "8G" }, "ERR_VKRUN_MEMORY_SIZE"],
-    ["more drives than slots", { drives: Array(9).fill("x") }, "ERR_VKRUN_BOOT_OPTIONS"],
+    ["more drives than slots", { drives: Array(14).fill("x") }, "ERR_VKRUN_BOOT_OPTIONS"],
     ["recording a replay", { record: "a", replay: "b" }, "ERR_VKRUN_BOOT_OPTIONS"],
     ["a console that is none", { console: "vga" as "serial" }, "ERR_VKRUN_BOOT_OPTIONS"],
   ])("rejects %s before anything is started", async (_what, options, code) => {

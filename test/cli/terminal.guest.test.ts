@@ -66,6 +66,29 @@ describe("on a terminal", () => {
     expect((await tmux.screen()).replace(/[^<>]/g, "")).toBe("<>");
   });
 
+  it("Ctrl-A - and + change the guest's memory within what it was booted with", async () => {
+    await using tmux = await start("--quiet -m 128M");
+    await tmux.press("C-a", "-");
+    await tmux.waitFor(/the guest is to be left with 64 MiB/);
+    await tmux.press("C-a", "-");
+    await tmux.waitFor(/"?0 bytes"? of memory is too little for a guest/);
+    await tmux.press("C-a", "+");
+    await tmux.waitFor(/the guest is to be left with 128 MiB/);
+    await tmux.press("C-a", "+");
+    await tmux.waitFor(/192 MiB|201326592 bytes of memory is more than the guest was booted with/);
+    await tmux.type("p");
+    await tmux.waitFor(/status=0/);
+    await expectRestored(tmux);
+  });
+
+  it("Ctrl-A - without a balloon says why nothing happens", async () => {
+    await using tmux = await start("--quiet --no-balloon");
+    await tmux.press("C-a", "-");
+    await tmux.waitFor(/the guest has no balloon/);
+    await tmux.press("C-a", "x");
+    await tmux.waitFor(/status=0/);
+  });
+
   it.each([
     ["TERM", 143],
     ["HUP", 129],

@@ -42,7 +42,7 @@ beforeEach(() => {
 function build(): void {
   terminal = new FakeTerminal();
   wire = new Wire();
-  const memory = { base: 0, size: 0, view: () => new Uint8Array(0), wrote: () => {} };
+  const memory = { base: 0, size: 0, view: () => new Uint8Array(0), wrote: () => {}, discard: () => {} };
   uart = new Ns16550a({
     name: "uart0",
     context: { memory, clock, input: gate },

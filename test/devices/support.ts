@@ -155,6 +155,10 @@ export async function surroundings(ramBytes = 16 << 20): Promise<Surroundings> {
     base,
     size: ramBytes,
     view: (gpa, length) => core.ram.subarray(gpa - base, gpa - base + length),
+    discard: (gpa, length) => {
+      memory.view(gpa, length).fill(0);
+      memory.wrote(gpa, length);
+    },
     wrote: (gpa, length) => core.exports.ramWritten(BigInt(gpa), length),
   };
   return {

@@ -7,6 +7,7 @@ const memory = {
   size: ram.length,
   view: (gpa: number, length: number) => ram.subarray(gpa - 0x8000_0000, gpa - 0x8000_0000 + length),
   wrote: () => {},
+  discard: () => {},
 };
 
 it("a program ends by an odd word, with the code in the rest", () => {

@@ -44,6 +44,15 @@ export class VirtqRequest {
     this.core.virtqWrote(this.record, offset, length);
   }
 
+  /** Where the writable part lies in guest memory, for devices that do not write it but do something with the memory. */
+  writableRanges(): { gpa: number; length: number }[] {
+    const readable = this.readable.length;
+    return this.writable.map(({ length }, index) => ({
+      gpa: Number(BigInt.asUintN(64, this.core.virtqSegmentGpa(this.record, readable + index))),
+      length,
+    }));
+  }
+
   #views(first: number, count: number): Uint8Array[] {
     const { core, record } = this;
     const views: Uint8Array[] = [];

@@ -14,6 +14,7 @@ export interface VirtqueueExports {
   virtqInterruptDue(queue: number): number;
   virtqReadable(record: number): number;
   virtqWritable(record: number): number;
+  virtqSegmentGpa(record: number, index: number): bigint;
   virtqSegmentAddress(record: number, index: number): number;
   virtqSegmentLength(record: number, index: number): number;
   virtqWrote(record: number, offset: number, length: number): void;
@@ -41,6 +42,7 @@ export function virtqueueCore(buffer: ArrayBufferLike, exports: VirtqueueExports
     virtqInterruptDue: exports.virtqInterruptDue,
     virtqReadable: exports.virtqReadable,
     virtqWritable: exports.virtqWritable,
+    virtqSegmentGpa: exports.virtqSegmentGpa,
     virtqSegmentAddress: exports.virtqSegmentAddress,
     virtqSegmentLength: exports.virtqSegmentLength,
     virtqWrote: exports.virtqWrote,

@@ -51,6 +51,11 @@ export class TestMemory implements GuestMemory {
     return this.bytes.subarray(offset, offset + length);
   }
 
+  discard(gpa: number, length: number): void {
+    this.view(gpa, length).fill(0);
+    this.wrote(gpa, length);
+  }
+
   wrote(gpa: number, length: number): void {
     this.written.push([gpa, length]);
   }
