@@ -47,7 +47,7 @@ describe("the option network", () => {
   it("takes one of the slots for drives", () => {
     expect(resolveOptions({ drives: drives(13) }).drives).toHaveLength(13);
     expect(resolveOptions({ drives: drives(12), network: true }).drives).toHaveLength(12);
-    expect(() => resolveOptions({ drives: drives(13), network: true })).toThrow(refused(/network device at most 5/));
-    expect(() => resolveOptions({ drives: drives(14) })).toThrow(refused(/^At most 6/));
+    expect(() => resolveOptions({ drives: drives(13), network: true })).toThrow(refused(/network device at most 12/));
+    expect(() => resolveOptions({ drives: drives(14) })).toThrow(refused(/^At most 13/));
   });
 });
