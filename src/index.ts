@@ -1,7 +1,8 @@
 /** The public API. */
 
-export type { BootOptions, DriveOptions, LogRecord, NetworkOptions } from "./api/boot-options.js";
+export type { BootOptions, LogRecord, NetworkOptions } from "./api/boot-options.js";
 export type { VKernelConsole } from "./api/console-stream.js";
+export type { DriveOptions } from "./api/drive-options.js";
 export type { NetworkPort, NetworkPortEvents } from "./api/network-port.js";
 export { type NetworkedVKernel, VKernel, type VKernelEvents } from "./api/vkernel.js";
 export { VkrunError, type VkrunErrorCode, type VkrunErrorOptions } from "./errors.js";
@@ -9,6 +10,7 @@ export type {
   BalloonStats,
   ConsoleKind,
   ConsoleSize,
+  DiskError,
   Exit,
   ExitReason,
   HotRegion,

@@ -5,14 +5,13 @@ import {
   type BootSource,
   type ConsoleKind,
   type ConsoleSize,
-  type DriveConfig,
   type JitMode,
-  MAX_DRIVES,
   type MachineConfig,
   MemoryLimits,
   type NetworkConfig,
 } from "../machine/machine-config.js";
 import type { LogLevel } from "../machine/protocol.js";
+import { type DriveOptions, resolveDrives } from "./drive-options.js";
 import { macOfName, parseMac } from "./mac-address.js";
 import { parseMemorySize, parseMemoryTarget } from "./memory-size.js";
 
@@ -21,15 +20,6 @@ export interface LogRecord {
   readonly level: LogLevel;
   readonly message: string;
   readonly fields: Readonly<Record<string, unknown>>;
-}
-
-export interface DriveOptions {
-  /** A raw image, or a block device. */
-  path: string;
-  /** The guest sees a disk that cannot be written. Default false. */
-  readOnly?: boolean;
-  /** Keep what the guest writes in memory and throw it away at the end. Default: `BootOptions.snapshot`. */
-  snapshot?: boolean;
 }
 
 export interface NetworkOptions {
@@ -147,24 +137,6 @@ export function resolveOptions(options: BootOptions): MachineConfig {
     ...(options.record !== undefined && { record: resolve(options.record) }),
     ...(options.replay !== undefined && { replay: resolve(options.replay) }),
   };
-}
-
-/** A replay writes what the recorded guest wrote, so it gets its own copy: the disks stay fit for another one. */
-function resolveDrives({ disk, drives = [], snapshot = false, replay, network = false }: BootOptions): DriveConfig[] {
-  const all = [...(disk === undefined ? [] : [disk]), ...drives].map((drive) =>
-    typeof drive === "string" ? { path: drive } : drive,
-  );
-  const most = network === false ? MAX_DRIVES : MAX_DRIVES - 1;
-  if (all.length > most) {
-    throw new VkrunError("ERR_VKRUN_BOOT_OPTIONS", `${all.length} drives are more than a machine has slots for`, {
-      hint: network === false ? `At most ${most} drives fit.` : `Beside a network device at most ${most} drives fit.`,
-    });
-  }
-  return all.map((drive: DriveOptions) => ({
-    path: resolve(drive.path),
-    readOnly: drive.readOnly ?? false,
-    snapshot: replay !== undefined || (drive.snapshot ?? snapshot),
-  }));
 }
 
 function resolveMemoryTarget({ balloon = true, memoryTarget }: BootOptions, ramBytes: number): number | undefined {

@@ -4,7 +4,7 @@ import { Worker } from "node:worker_threads";
 import { VkrunError } from "../errors.js";
 import { decodeError } from "../machine/error-wire.js";
 import { FrameCredit } from "../machine/frame-credit.js";
-import type { Exit, JitStats, MachineConfig, MemoryStats, Stats } from "../machine/machine-config.js";
+import type { DiskError, Exit, JitStats, MachineConfig, MemoryStats, Stats } from "../machine/machine-config.js";
 import type { FrameCounts, FromWorker, Requests, ToWorker, WorkerStart } from "../machine/protocol.js";
 import { Core } from "../wasm/core.js";
 import { type BootOptions, type LogRecord, type NetworkOptions, resolveOptions } from "./boot-options.js";
@@ -22,6 +22,8 @@ export interface VKernelEvents {
   reset: [count: number];
   /** Booted with the option `jitStats`: what compiled code was worth. Before "exit", and before each "reset". */
   "jit-stats": [stats: JitStats];
+  /** A disk's file or server failed; the guest was told that its request did. */
+  "disk-error": [error: DiskError];
 }
 
 /** Booted with the option `network`. */
@@ -228,6 +230,9 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
         return;
       case "jitStats":
         this.emit("jit-stats", message.stats);
+        return;
+      case "diskError":
+        this.emit("disk-error", message.error);
         return;
       case "log":
         this.#log?.({ level: message.level, message: message.message, fields: message.fields ?? {} });

@@ -1,7 +1,8 @@
-import { constants, type Stats } from "node:fs";
-import type { FileHandle } from "node:fs/promises";
+import { constants } from "node:fs";
+import { type FileHandle, readFile } from "node:fs/promises";
 import { VkrunError } from "../errors.js";
 import { type NativeAddon, native, nativeUnavailable } from "../native.js";
+import type { ByteFile } from "./byte-file.js";
 import { slices, totalLength } from "./scatter.js";
 
 /**
@@ -43,9 +44,11 @@ const IMPATIENT_MS = 250;
  * Positioned I/O on one open file. With the addon, it runs on other threads without copies, or at once where it need not wait
  * for a disk; without, on Node's own means.
  */
-export class HostFile implements AsyncDisposable {
+export class HostFile implements ByteFile {
   readonly path: string;
   readonly readOnly: boolean;
+  readonly size: number;
+  readonly blockSize: number;
   readonly #handle: FileHandle;
   readonly #direct: FileHandle | undefined;
   readonly #unsafe: boolean;
@@ -57,7 +60,10 @@ export class HostFile implements AsyncDisposable {
   #zeroes = true;
   #closing: Promise<void> | undefined;
 
-  constructor({ handle, path, readOnly, cache = "writeback", direct }: HostFileOptions) {
+  private constructor(options: HostFileOptions, size: number, blockSize: number) {
+    const { handle, path, readOnly, cache = "writeback", direct } = options;
+    this.size = size;
+    this.blockSize = blockSize;
     this.#handle = handle;
     this.#direct = direct;
     this.path = path;
@@ -66,8 +72,10 @@ export class HostFile implements AsyncDisposable {
     this.#addon = nativeUnavailable() === undefined ? native() : undefined;
   }
 
-  stat(): Promise<Stats> {
-    return this.#handle.stat();
+  static async fromHandle(options: HostFileOptions): Promise<HostFile> {
+    const stat = await options.handle.stat();
+    const size = stat.isBlockDevice() ? await deviceSize(stat.rdev, options.path) : stat.size;
+    return new HostFile(options, size, plausibleBlock(stat.blksize));
   }
 
   /** Fills `buffers` from `offset` on as far as the file goes; answers how many bytes that were. */
@@ -146,10 +154,6 @@ export class HostFile implements AsyncDisposable {
     return this.#addon !== undefined;
   }
 
-  truncate(length: number): Promise<void> {
-    return this.#handle.truncate(length);
-  }
-
   [Symbol.asyncDispose](): Promise<void> {
     // From here on Node says what is wrong with using it.
     this.#addon = undefined;
@@ -186,4 +190,24 @@ export function directFlags(readOnly: boolean): number {
 /** What is left of `buffers` from `done` on, as much as one system call takes. */
 function vector(buffers: readonly Uint8Array[], done: number, length: number): Uint8Array[] {
   return slices(buffers, done, length - done).slice(0, VECTOR_MAX);
+}
+
+/** The file system's block, where that is one that a disk could have. */
+function plausibleBlock(size: number): number {
+  return size >= 512 && size <= 65_536 && (size & (size - 1)) === 0 ? size : 512;
+}
+
+/** stat says 0 for the size of a block device; sysfs has it, in sectors of 512 whatever the device's own are. */
+async function deviceSize(rdev: number, path: string): Promise<number> {
+  // Linux's encoding of dev_t (glibc: gnu_dev_major, gnu_dev_minor), for numbers below 2^32.
+  const major = (rdev >>> 8) & 0xfff;
+  const minor = (rdev & 0xff) | ((rdev >>> 12) & 0xfff00);
+  try {
+    return Number(await readFile(`/sys/dev/block/${major}:${minor}/size`, "ascii")) * 512;
+  } catch (cause) {
+    throw new VkrunError("ERR_VKRUN_IMAGE_OPEN", `the size of the block device ${path} cannot be found out`, {
+      hint: "Is /sys mounted? Otherwise copy the device to a file.",
+      cause,
+    });
+  }
 }

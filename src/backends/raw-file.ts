@@ -1,16 +1,24 @@
-import { readFile } from "node:fs/promises";
 import { VkrunError } from "../errors.js";
 import type { BlockBackend, BlockGeometry } from "./block-backend.js";
-import { HostFile, type HostFileOptions } from "./host-file.js";
-import { slices, totalLength } from "./scatter.js";
+import type { ByteFile } from "./byte-file.js";
+import { gather, slices, totalLength } from "./scatter.js";
 
 const SECTOR = 512;
+/** What an image is known by that is not raw. */
+const QCOW2_MAGIC = [0x51, 0x46, 0x49, 0xfb];
 /** Zeroes are written in pieces of this, where the file system has no better way. */
 const ZEROES = new Uint8Array(1 << 20);
 
-export interface RawFileOptions extends HostFileOptions {
+export interface RawFileOptions {
+  /** The RawFile closes it. */
+  readonly file: ByteFile;
   /** Whether space that the guest discards is given back to the host. Default true. */
   readonly discards?: boolean;
+  /**
+   * That the file has no format was found out, not said. Then the guest may not give it one: at the next start it would be taken for
+   * an image of that format, whose header can name any file of the host.
+   */
+  readonly probed?: boolean;
 }
 
 /**
@@ -23,30 +31,25 @@ export class RawFile implements BlockBackend {
   readonly readOnly: boolean;
   readonly size: number;
   readonly geometry: BlockGeometry;
-  readonly #file: HostFile;
+  readonly #file: ByteFile;
   readonly #discards: boolean;
+  readonly #probed: boolean;
   /** Where the file ended when it was opened: behind it, in the last sector, there may be nothing to read. */
   readonly #fileEnd: number;
 
-  private constructor(file: HostFile, fileEnd: number, physicalBlock: number, discards: boolean) {
-    this.#file = file;
-    this.#discards = discards && file.allocates;
-    this.readOnly = file.readOnly;
-    this.#fileEnd = fileEnd;
-    this.size = Math.ceil(fileEnd / SECTOR) * SECTOR;
-    this.geometry = { physicalBlock, discardUnit: physicalBlock };
-  }
-
-  static async fromHandle(options: RawFileOptions): Promise<RawFile> {
-    const file = new HostFile(options);
-    const stat = await file.stat();
-    const bytes = stat.isBlockDevice() ? await deviceSize(stat.rdev, options.path) : stat.size;
-    if (bytes === 0) {
-      throw new VkrunError("ERR_VKRUN_IMAGE_INVALID", `the disk image ${options.path} is empty`, {
+  constructor({ file, discards = true, probed = false }: RawFileOptions) {
+    if (file.size === 0) {
+      throw new VkrunError("ERR_VKRUN_IMAGE_INVALID", `the disk image ${file.path} is empty`, {
         hint: "It may be left over from a copy or download that failed: make it again.",
       });
     }
-    return new RawFile(file, bytes, physicalBlock(stat.blksize), options.discards ?? true);
+    this.#file = file;
+    this.#discards = discards && file.allocates;
+    this.#probed = probed;
+    this.readOnly = file.readOnly;
+    this.#fileEnd = file.size;
+    this.size = Math.ceil(file.size / SECTOR) * SECTOR;
+    this.geometry = { physicalBlock: file.blockSize, discardUnit: file.blockSize };
   }
 
   async read(offset: number, buffers: readonly Uint8Array[]): Promise<void> {
@@ -57,6 +60,7 @@ export class RawFile implements BlockBackend {
 
   async write(offset: number, buffers: readonly Uint8Array[]): Promise<void> {
     this.#check(offset, buffers);
+    if (this.#probed && offset < QCOW2_MAGIC.length) this.#refuseFormat(offset, buffers);
     await this.#file.write(offset, buffers);
   }
 
@@ -67,6 +71,7 @@ export class RawFile implements BlockBackend {
 
   tryWrite(offset: number, buffers: readonly Uint8Array[]): boolean {
     this.#check(offset, buffers);
+    if (this.#probed && offset < QCOW2_MAGIC.length) return false;
     return this.#file.tryWrite(offset, buffers);
   }
 
@@ -88,8 +93,8 @@ export class RawFile implements BlockBackend {
     }
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#file[Symbol.asyncDispose]();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#file[Symbol.asyncDispose]();
   }
 
   /** Only the padding of the last sector may lie behind the end of the file; anything else was cut off under our feet. */
@@ -106,31 +111,24 @@ export class RawFile implements BlockBackend {
     for (const buffer of rest) buffer.fill(0);
   }
 
+  #refuseFormat(offset: number, buffers: readonly Uint8Array[]): void {
+    const head = new Uint8Array(QCOW2_MAGIC.length);
+    gather(buffers, 0, head.subarray(offset));
+    if (!QCOW2_MAGIC.every((byte, index) => head[index] === byte)) return;
+    throw new VkrunError(
+      "ERR_VKRUN_IMAGE_FORMAT",
+      `the guest tried to make a qcow2 image of the raw image ${this.#file.path}`,
+      {
+        hint: "Say format=raw for this drive if it may.",
+      },
+    );
+  }
+
   #check(offset: number, buffers: readonly Uint8Array[]): number {
     const length = totalLength(buffers);
     if (offset < 0 || offset + length > this.size) {
       throw new RangeError(`[${offset}, ${offset + length}) is not on a disk of ${this.size} bytes`);
     }
     return length;
-  }
-}
-
-/** The file system's block, where that is one that a disk could have. */
-function physicalBlock(size: number): number {
-  return size >= SECTOR && size <= 65_536 && (size & (size - 1)) === 0 ? size : SECTOR;
-}
-
-/** stat says 0 for the size of a block device; sysfs has it, in sectors of 512 whatever the device's own are. */
-async function deviceSize(rdev: number, path: string): Promise<number> {
-  // Linux's encoding of dev_t (glibc: gnu_dev_major, gnu_dev_minor), for numbers below 2^32.
-  const major = (rdev >>> 8) & 0xfff;
-  const minor = (rdev & 0xff) | ((rdev >>> 12) & 0xfff00);
-  try {
-    return Number(await readFile(`/sys/dev/block/${major}:${minor}/size`, "ascii")) * SECTOR;
-  } catch (cause) {
-    throw new VkrunError("ERR_VKRUN_IMAGE_OPEN", `the size of the block device ${path} cannot be found out`, {
-      hint: "Is /sys mounted? Otherwise copy the device to a file.",
-      cause,
-    });
   }
 }

@@ -2,8 +2,8 @@
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { decompress as decompressZstd } from "fzstd";
+import { boundZstdFrame } from "../backends/zstd-frame.js";
 import { VkrunError } from "../errors.js";
-import { boundZstdFrame } from "./zstd-frame.js";
 
 const COMPRESSIONS = [
   { name: "gzip", magic: [0x1f, 0x8b] },

@@ -1,6 +1,6 @@
 /** `vkrun disk.img`: boots a guest on this terminal. */
 import { setFlagsFromString } from "node:v8";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import {
   type BootOptions,
   type ConsoleKind,
@@ -11,6 +11,7 @@ import {
   VkrunError,
 } from "../index.js";
 import { defaultImage } from "./default-image.js";
+import { parseDrive } from "./drive-option.js";
 import { EXIT_STATUS_HELP, ExitStatus, exitStatus, SIGNAL_BASE } from "./exit-status.js";
 import { jitStatsTable } from "./jit-stats-table.js";
 import { openLog } from "./log-sink.js";
@@ -65,10 +66,13 @@ export function runCommand(): Command {
   return new Command("vkrun")
     .description("Runs a 64-bit RISC-V Linux guest, or a bare-metal program, as an ordinary process.")
     .usage("[options] [disk]\n       vkrun image <list|build|lock> [options]")
-    .argument("[disk]", "raw disk image, or block device, to boot from; without anything to boot: the tiny image")
+    .argument(
+      "[disk]",
+      "disk to boot from: a raw or qcow2 image, a block device, or a URL; without anything to boot: the tiny image",
+    )
     .option("-m, --memory <size>", "guest memory, e.g. 512M or 2G (default: 512M)")
     .option("--name <name>", "name of the vkernel in messages and logs")
-    .option("--drive <file[,snapshot][,ro]>", "a further drive; may be given again", collectDrive)
+    .option("--drive <file|file=FILE,...>", "a further drive, with QEMU's options; may be given again", collectDrive)
     .option("--kernel <file>", "kernel to boot instead of the disk's own (Image, gzip, zstd, EFI stub or ELF)")
     .option("--initrd <file>", "initial RAM disk for --kernel")
     .option("--append <text>", "kernel command line; added to the disk's own without --kernel")
@@ -208,20 +212,8 @@ function definedOnly<T extends object>(values: T): Defined<T> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Defined<T>;
 }
 
-/** FILE[,snapshot][,ro]: only these words are taken off the end, so a file's name may hold commas. */
 function collectDrive(value: string, drives: DriveOptions[] = []): DriveOptions[] {
-  const parts = value.split(",");
-  const drive: DriveOptions = { path: value };
-  for (;;) {
-    const last = parts.at(-1);
-    if (parts.length > 1 && last === "snapshot") drive.snapshot = true;
-    else if (parts.length > 1 && last === "ro") drive.readOnly = true;
-    else break;
-    parts.pop();
-  }
-  drive.path = parts.join(",");
-  if (drive.path === "") throw new InvalidArgumentError("It names no file.");
-  return [...drives, drive];
+  return [...drives, parseDrive(value)];
 }
 
 function tellEnd(exit: Exit): void {

@@ -1,12 +1,24 @@
 /** What a machine is made of. Plain data: it crosses from the caller's thread to the vkernel's own. */
+
+import type { CacheMode } from "../backends/host-file.js";
+import type { ImageFormat } from "../backends/open-image.js";
 import type { BalloonStats } from "../devices/virtio/balloon.js";
 import type { VirtioCounters } from "../devices/virtio/virtio-device.js";
 
 export type { BalloonStats, VirtioCounters };
 
 export interface DriveConfig {
-  /** A raw image or block device. */
+  /** An image or block device, or the URL of an image. */
   readonly path: string;
+  /** Found out from the content if not given. */
+  readonly format?: ImageFormat;
+  readonly cache?: CacheMode;
+  /** What the guest discards is given back to the host. */
+  readonly discards: boolean;
+  /** What the guest reads as the disk's serial number. */
+  readonly serial?: string;
+  /** Request queues. */
+  readonly queues: number;
   /** The guest sees a disk that cannot be written. */
   readonly readOnly: boolean;
   /** The guest may write, but what it writes is kept in memory and thrown away at the end. */
@@ -134,6 +146,21 @@ export interface JitStats {
   };
   /** The regions that took the most time, most first. */
   readonly hottest: readonly HotRegion[];
+}
+
+/** Host I/O for a disk that failed. The guest was told that its request failed; the vkernel goes on. */
+export interface DiskError {
+  /** The guest's name of the disk, such as "vda". */
+  readonly drive: string;
+  readonly operation: "read" | "write" | "flush" | "discard" | "write-zeroes";
+  /** Bytes on the disk. */
+  readonly offset: number;
+  readonly length: number;
+  /** A VkrunError's code, or the system's, such as "ENOSPC". */
+  readonly code: string;
+  readonly message: string;
+  /** Failures of this kind that were not told of since the last one that was. */
+  readonly untold: number;
 }
 
 /** How a vkernel is doing. */

@@ -3,7 +3,6 @@
  * description of just these for the device tree. A reset builds a new one over the same memory and drives.
  */
 import { randomBytes } from "node:crypto";
-import type { BlockBackend } from "../backends/block-backend.js";
 import type { CharBackend } from "../backends/char-backend.js";
 import type { NetBackend } from "../backends/net-backend.js";
 import { type BootPlan, loadPlan } from "../boot/boot-plan.js";
@@ -14,7 +13,7 @@ import { Ns16550a } from "../devices/ns16550a.js";
 import { Plic } from "../devices/plic.js";
 import { TestFinisher } from "../devices/test-finisher.js";
 import { type BalloonStats, VirtioBalloon } from "../devices/virtio/balloon.js";
-import { VirtioBlk } from "../devices/virtio/blk.js";
+import { type DiskFailure, VirtioBlk } from "../devices/virtio/blk.js";
 import { VirtioConsole } from "../devices/virtio/console.js";
 import { VirtioMmio, virtioIrq } from "../devices/virtio/mmio-transport.js";
 import { VirtioNet } from "../devices/virtio/net.js";
@@ -25,6 +24,7 @@ import { Layout } from "../generated/layout.js";
 import { Irq, MemoryMap } from "../generated/shared/memory-map.js";
 import { Interrupt } from "../generated/shared/privileged.js";
 import { Core, type CoreHost, type CoreModule } from "../wasm/core.js";
+import type { Drive } from "./drives.js";
 import { CoreClock } from "./guest-clock.js";
 import { CoreMemory } from "./guest-memory.js";
 import { TICKS_PER_SECOND } from "./host-clock.js";
@@ -40,7 +40,7 @@ export interface MachineOptions {
   /** All zeroes. */
   readonly memory: WebAssembly.Memory;
   readonly ramBytes: number;
-  readonly drives: readonly BlockBackend[];
+  readonly drives: readonly Drive[];
   readonly serial: CharBackend;
   readonly virtioConsole: CharBackend;
   readonly consoleSize: ConsoleSize | undefined;
@@ -53,6 +53,7 @@ export interface MachineOptions {
   readonly wallNs: bigint;
   /** A bare-metal program's failure is its exit code; an operating system's is a panic. */
   readonly bareMetal: boolean;
+  readonly onDiskFailure: (drive: string, failure: DiskFailure) => void;
   /** An input was posted. */
   readonly onInput: () => void;
 }
@@ -138,8 +139,10 @@ export class Machine {
       this.#attach(new VirtioMmio({ slot, device, interrupt, core: queues, packed: options.packedRings }));
       return device;
     };
-    for (const [index, backend] of options.drives.entries()) {
-      plug(new VirtioBlk({ name: driveName(index), context, backend }));
+    for (const [index, drive] of options.drives.entries()) {
+      const name = driveName(index);
+      const onFailure = (failure: DiskFailure): void => options.onDiskFailure(name, failure);
+      plug(new VirtioBlk({ ...drive, name, context, onFailure }));
     }
     const { consoleSize: size, network, virtioConsole } = options;
     this.console = plug(new VirtioConsole({ name: "hvc0", context, backend: virtioConsole, ...(size && { size }) }));

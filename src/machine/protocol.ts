@@ -1,7 +1,7 @@
 /** What the caller's thread and the vkernel's own say to each other. */
 import type { CoreModule } from "../wasm/core.js";
 import type { WireError } from "./error-wire.js";
-import type { Exit, JitStats, MachineConfig, MemoryStats, Stats } from "./machine-config.js";
+import type { DiskError, Exit, JitStats, MachineConfig, MemoryStats, Stats } from "./machine-config.js";
 
 /** Given to the worker at its start. */
 export interface WorkerStart {
@@ -54,6 +54,7 @@ export type FromWorker =
     }
   | { readonly type: "reset"; readonly count: number }
   | { readonly type: "jitStats"; readonly stats: JitStats }
+  | { readonly type: "diskError"; readonly error: DiskError }
   | { readonly type: "reply"; readonly id: number; readonly value: unknown }
   | { readonly type: "replyError"; readonly id: number; readonly error: WireError }
   | { readonly type: "exit"; readonly exit: Exit }

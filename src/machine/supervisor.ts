@@ -3,19 +3,19 @@
  * does so again each time the guest reboots.
  */
 import { randomBytes } from "node:crypto";
-import type { BlockBackend } from "../backends/block-backend.js";
 import type { CharBackend } from "../backends/char-backend.js";
 import { planBoot } from "../boot/boot-plan.js";
 import { nativeUnavailable } from "../native.js";
 import { Core, type CoreModule } from "../wasm/core.js";
 import { ConsolePort } from "./console-port.js";
-import { openDrives } from "./drives.js";
+import { DiskFailures } from "./disk-failures.js";
+import { closeDrives, type Drive, openDrives } from "./drives.js";
 import { InputRecorder, InputReplay, type ResetEntry } from "./input-log.js";
 import { JitObserver } from "./jit-observer.js";
 import { LineLog } from "./line-log.js";
 import { LiveRunner } from "./live-runner.js";
 import { Machine } from "./machine.js";
-import type { ConsoleSize, Exit, JitStats, MachineConfig, MemoryStats, Stats } from "./machine-config.js";
+import type { ConsoleSize, DiskError, Exit, JitStats, MachineConfig, MemoryStats, Stats } from "./machine-config.js";
 import { MemoryControl } from "./memory-control.js";
 import type { EmbedderPort } from "./network-port.js";
 import { conclude } from "./outcome.js";
@@ -34,13 +34,14 @@ export interface SupervisorEvents {
   consumed(bytes: number): void;
   reset(count: number): void;
   jitStats(stats: JitStats): void;
+  diskError(error: DiskError): void;
   log(level: LogLevel, message: string, fields?: Record<string, unknown>): void;
 }
 
 /** What outlives a reset. */
 interface Durable {
   readonly memory: WebAssembly.Memory;
-  readonly drives: readonly BlockBackend[];
+  readonly drives: readonly Drive[];
   readonly recorder: InputRecorder | undefined;
   readonly replay: InputReplay | undefined;
 }
@@ -65,6 +66,7 @@ export class Supervisor {
   readonly #network: EmbedderPort | undefined;
   readonly #sideLog: LineLog;
   readonly #memory: MemoryControl | undefined;
+  readonly #diskFailures: DiskFailures;
   #running: Running | undefined;
   #stopping = false;
   #paused = false;
@@ -88,6 +90,10 @@ export class Supervisor {
     });
     const { memoryTarget: target, ramBytes, replay } = config;
     if (target !== undefined) this.#memory = new MemoryControl({ ramBytes, target, replaying: replay !== undefined });
+    this.#diskFailures = new DiskFailures((error) => {
+      events.log("warn", `disk ${error.drive}: ${error.operation} failed: ${error.message}`, { ...error });
+      events.diskError(error);
+    });
     const port = config.console === "serial" ? "hvc0" : "uart0";
     this.#sideLog = new LineLog((line) => {
       this.#watch(Buffer.from(`${line}\n`));
@@ -164,15 +170,18 @@ export class Supervisor {
     this.#warnWithoutAddon();
     if (this.#config.symbols !== undefined) this.#symbols = await Symbols.read(this.#config.symbols);
     const drives = await openDrives(this.#config.drives);
+    let exit: Exit;
     try {
       using recorder = record === undefined ? undefined : new InputRecorder(record, ramBytes);
       using replay = recording === undefined ? undefined : new InputReplay(recording, ramBytes);
-      const exit = await this.#runMachines({ memory: Core.allocate(ramBytes), drives, recorder, replay });
-      await Promise.all(drives.filter((drive) => !drive.readOnly).map((drive) => drive.flush()));
-      return exit;
-    } finally {
-      await Promise.allSettled(drives.map((drive) => drive[Symbol.asyncDispose]()));
+      exit = await this.#runMachines({ memory: Core.allocate(ramBytes), drives, recorder, replay });
+    } catch (error) {
+      // What failed first is what there is to say.
+      await closeDrives(drives).catch(() => undefined);
+      throw error;
     }
+    await closeDrives(drives);
+    return exit;
   }
 
   async #runMachines(durable: Durable): Promise<Exit> {
@@ -222,13 +231,14 @@ export class Supervisor {
       jit: this.#config.jit,
       wallNs,
       bareMetal,
+      onDiskFailure: (drive, failure) => this.#diskFailures.report(drive, failure),
       onInput: () => this.#running?.runner.notify(),
     });
     const observer = this.#observe(machine.core);
     const plan = await planBoot(
       { ...boot, rngSeed: seed, ...(kind === "virtio" && { console: "hvc0" }) },
       machine.describe(),
-      durable.drives[0],
+      durable.drives[0]?.backend,
     );
     for (const line of plan.description) this.#events.log("info", line);
     for (const warning of plan.warnings) this.#events.log("warn", warning);

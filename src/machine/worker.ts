@@ -27,6 +27,7 @@ const events: SupervisorEvents = {
   consumed: (bytes) => post({ type: "consumed", bytes }),
   reset: (count) => post({ type: "reset", count }),
   jitStats: (stats) => post({ type: "jitStats", stats }),
+  diskError: (error) => post({ type: "diskError", error }),
   log: (level, message, fields) => post({ type: "log", level, message, ...(fields && { fields }) }),
 };
 const supervisor = new Supervisor(config, module, events, network);

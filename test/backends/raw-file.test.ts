@@ -4,8 +4,8 @@ import { type FileHandle, mkdtemp, open, readFile, rm, stat, truncate, writeFile
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { directFlags, HostFile } from "../../src/backends/host-file.js";
-import { RawFile, type RawFileOptions } from "../../src/backends/raw-file.js";
+import { type CacheMode, directFlags, HostFile } from "../../src/backends/host-file.js";
+import { RawFile } from "../../src/backends/raw-file.js";
 import { nativeUnavailable } from "../../src/native.js";
 
 const addon = nativeUnavailable() === undefined;
@@ -43,7 +43,7 @@ afterEach(async () => {
 async function openDisk(
   content: Uint8Array | number,
   readOnly = false,
-  options: Pick<RawFileOptions, "cache" | "discards"> = {},
+  options: { cache?: CacheMode; discards?: boolean } = {},
 ): Promise<RawFile> {
   if (typeof content === "number") {
     await writeFile(path, "");
@@ -51,12 +51,13 @@ async function openDisk(
   } else await writeFile(path, content);
   const handle = await open(path, readOnly ? "r" : "r+");
   const direct = options.cache === "none" ? await open(path, directFlags(readOnly)) : undefined;
-  disk = await RawFile.fromHandle({ handle, path, readOnly, ...options, ...(direct && { direct }) }).catch(
-    async (error) => {
-      await handle.close();
-      throw error;
-    },
-  );
+  const file = await HostFile.fromHandle({ handle, path, readOnly, ...options, ...(direct && { direct }) });
+  try {
+    disk = new RawFile({ file, ...options });
+  } catch (error) {
+    await file[Symbol.asyncDispose]();
+    throw error;
+  }
   return disk;
 }
 
@@ -151,12 +152,12 @@ describe("a raw image", () => {
     const { rdev, size } = blockDevice as { rdev: number; size: number };
     // A stand-in for the handle: opening a real device takes root, asking sysfs for its size does not.
     const handle = { stat: async () => ({ isBlockDevice: () => true, size: 0, rdev }) } as unknown as FileHandle;
-    expect((await RawFile.fromHandle({ handle, path: "a block device", readOnly: true })).size).toBe(size);
+    expect((await HostFile.fromHandle({ handle, path: "a block device", readOnly: true })).size).toBe(size);
   });
 
   it("says when the size of a block device cannot be found out", async () => {
     const handle = { stat: async () => ({ isBlockDevice: () => true, size: 0, rdev: 0xffff_ffff }) };
-    const opened = RawFile.fromHandle({ handle: handle as unknown as FileHandle, path: "/dev/none", readOnly: true });
+    const opened = HostFile.fromHandle({ handle: handle as unknown as FileHandle, path: "/dev/none", readOnly: true });
     await expect(opened).rejects.toMatchObject({ code: "ERR_VKRUN_IMAGE_OPEN", hint: expect.any(String) });
   });
 
@@ -244,7 +245,7 @@ describe("a raw image", () => {
 
   it("reports a full disk", async () => {
     const handle = await open("/dev/full", "r+");
-    const full = new HostFile({ handle, path: "/dev/full", readOnly: false });
+    const full = await HostFile.fromHandle({ handle, path: "/dev/full", readOnly: false });
     await expect(full.write(0, [new Uint8Array(512)])).rejects.toMatchObject({ code: "ENOSPC" });
     await full[Symbol.asyncDispose]();
   });
