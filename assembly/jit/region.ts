@@ -10,6 +10,9 @@ import { JIT_GRAPH, PAGE_SIZE } from "../layout";
 /** Bounds the compile time of one region and the recursion over it. */
 export const MAX_NODES: u32 = 48;
 const MAX_INSTRUCTIONS: i32 = 600;
+/** Of a block that goes back to itself: copies, and instructions in all of them. */
+const MAX_COPIES: i32 = 4;
+const MAX_UNROLLED: i32 = 32;
 export const NONE: i32 = -1;
 const VISITED: i32 = -2;
 
@@ -35,6 +38,8 @@ export class Node {
   depth: i32;
   /** Registers that its instructions make point anywhere, a bit each (Pointers). */
   wild: u32;
+  /** How often it stands in the region: see unroll. */
+  copies: i32;
   /** Instructions from here to the next loop header or the region's exit, at most. */
   reach: i32;
   /** It ends in a return, or in another indirect jump. */
@@ -147,6 +152,7 @@ export class Region {
     node.depth = 0;
     node.returns = false;
     node.jumps = false;
+    node.copies = 1;
     return index;
   }
 
@@ -269,6 +275,7 @@ export class Region {
       const node = Region.node(index);
       if (node.taken != NONE && !Region.admits(index, node.taken)) node.taken = NONE;
       if (node.next != NONE && !Region.admits(index, node.next)) node.next = NONE;
+      Region.unroll(index);
       if (node.returns) for (let k = 0; k < Region.sites; k++) Region.admits(index, Region.site(k));
       if (!node.jumps) continue;
       for (let k = 0; k < Region.targets; k++) {
@@ -276,6 +283,21 @@ export class Region {
         if (Region.admits(index, Region.target(k))) Region.node(Region.target(k)).forwardEdges++;
       }
     }
+  }
+
+  /**
+   * A block that goes back to itself stands in the region several times over, so that what each turn of a wasm loop costs
+   * (looking at the budget, and V8 at its stack limit) is paid once for all of them. The ways out of its copies meet.
+   */
+  private static unroll(index: i32): void {
+    const node = Region.node(index);
+    const count = CodeCache.count(node.block);
+    const code = <i32>load<u16>(Region.terminator(node.block));
+    if (code < Op.BEQ || code > Op.BGEU || (node.taken == index) == (node.next == index)) return;
+    if (count > MAX_UNROLLED / 2) return;
+    node.copies = min(MAX_COPIES, MAX_UNROLLED / count);
+    const out = node.taken == index ? node.next : node.taken;
+    if (out != NONE && Region.isForward(index, out)) Region.node(out).forwardEdges += node.copies - 1;
   }
 
   private static measure(): void {
@@ -293,7 +315,7 @@ export class Region {
           Region.loop(to, i);
         }
       }
-      node.reach = CodeCache.count(node.block) + behind;
+      node.reach = CodeCache.count(node.block) * node.copies + behind;
     }
   }
 

@@ -78,25 +78,35 @@ export class Structure {
       Lower.stayAt(node.offset, 0, 1);
       Emitter.op(Wasm.END);
     }
-    Emitter.get(Local.LEFT);
-    Emitter.i32(count);
-    Emitter.op(Wasm.I32_SUB);
-    Emitter.set(Local.LEFT);
-
+    Structure.pay(count * node.copies);
     Float.checked = false;
     Pointers.enter(node);
-    Lower.remaining = count;
-    let op = node.block + BLOCK_HEADER;
-    const terminator = Region.terminator(node.block);
-    Width.survey(node.block, terminator);
+    Width.survey(node.block, Region.terminator(node.block));
+    Structure.copy(index, node.copies);
+  }
+
+  /** Takes `instructions` from the budget; less than none gives them back. */
+  private static pay(instructions: i32): void {
+    Emitter.get(Local.LEFT);
+    Emitter.i32(abs(instructions));
+    Emitter.op(instructions < 0 ? Wasm.I32_ADD : Wasm.I32_SUB);
+    Emitter.set(Local.LEFT);
+  }
+
+  /** One copy of a block; `copies` of it are still to come, this one included, and paid for. */
+  private static copy(index: i32, copies: i32): void {
+    const block = Region.node(index).block;
+    Lower.remaining = CodeCache.count(block) * copies;
+    let op = block + BLOCK_HEADER;
+    const terminator = Region.terminator(block);
     for (; op < terminator; op += OP_SIZE) {
       if (!Lower.instruction(op)) return Lower.leave(op, 0);
       Lower.remaining--;
     }
-    Structure.end(index, op);
+    Structure.end(index, op, copies);
   }
 
-  private static end(index: i32, op: usize): void {
+  private static end(index: i32, op: usize, copies: i32): void {
     const code = <i32>load<u16>(op);
     const node = Region.node(index);
     if (code == PSEUDO_NEXT) return Structure.go(index, node.next, CodeCache.nextOf(op));
@@ -123,9 +133,9 @@ export class Structure {
     Lower.x(Lower.rs2(op));
     Emitter.op(Structure.comparison(code));
     Structure.open(Wasm.IF, NOTHING);
-    Structure.go(index, node.taken, load<u32>(op, 8));
+    Structure.branch(index, node.taken, load<u32>(op, 8), copies);
     Emitter.op(Wasm.ELSE);
-    Structure.go(index, node.next, CodeCache.nextOf(op));
+    Structure.branch(index, node.next, CodeCache.nextOf(op), copies);
     Structure.pop();
   }
 
@@ -202,6 +212,15 @@ export class Structure {
     Emitter.i64(CodeCache.nextOf(op));
     Emitter.op(Wasm.I64_ADD);
     Lower.setX(Lower.rd(op));
+  }
+
+  /** As `go`, from the copy behind which `copies - 1` are still to come. */
+  private static branch(from: i32, to: i32, offset: u32, copies: i32): void {
+    if (copies > 1) {
+      if (to == from) return Structure.copy(from, copies - 1);
+      Structure.pay(-CodeCache.count(Region.node(from).block) * (copies - 1));
+    }
+    Structure.go(from, to, offset);
   }
 
   /** Goes from node `from` to node `to`, or out of the region to `offset`. */

@@ -1,7 +1,7 @@
 // Bit counting, reversal and a linear feedback register in plain shifts and masks.
 #include "kernel.h"
 
-const uint32_t repeat = 1200;
+const uint32_t repeat = 9600;
 
 static uint64_t count_ones(uint64_t x) {
   x -= x >> 1 & 0x5555555555555555;

@@ -1,7 +1,7 @@
 // An interpreter for a small stack machine, running a loop that sums a series: indirect jumps.
 #include "kernel.h"
 
-const uint32_t repeat = 14;
+const uint32_t repeat = 112;
 
 enum { PUSH, LOAD, STORE, ADD, MUL, XOR, LESS, JUMP_IF, HALT };
 

@@ -2,7 +2,7 @@
 #include "kernel.h"
 
 #define LENGTH 65536
-const uint32_t repeat = 650;
+const uint32_t repeat = 5200;
 
 static uint32_t table[256];
 static uint8_t data[LENGTH];

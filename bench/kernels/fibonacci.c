@@ -1,7 +1,7 @@
 // Doubly recursive Fibonacci numbers: calls, returns, stack traffic.
 #include "kernel.h"
 
-const uint32_t repeat = 36;
+const uint32_t repeat = 288;
 
 // GCC would turn half of the recursion into a loop.
 __attribute__((noinline, optimize("no-optimize-sibling-calls"))) static uint64_t fibonacci(uint32_t n) {

@@ -3,7 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// How often `run` is called: enough for QEMU to take about 0.3 s.
+// How often `run` is called: enough for QEMU to take between one and two and a half seconds, so that what compilers cost at
+// the start weighs little. (The suites `programs` and `boot` are about that.)
 extern const uint32_t repeat;
 
 // One round of work. `round` counts up, so that no two rounds need be the same. The result goes into the checksum.

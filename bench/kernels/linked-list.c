@@ -2,7 +2,7 @@
 #include "kernel.h"
 
 #define NODES 16384
-const uint32_t repeat = 1900;
+const uint32_t repeat = 15200;
 
 typedef struct node {
   struct node *next;

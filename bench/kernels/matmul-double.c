@@ -2,7 +2,7 @@
 #include "kernel.h"
 
 #define N 64
-const uint32_t repeat = 60;
+const uint32_t repeat = 480;
 
 static double a[N][N], b[N][N], c[N][N];
 

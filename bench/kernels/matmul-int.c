@@ -2,7 +2,7 @@
 #include "kernel.h"
 
 #define N 64
-const uint32_t repeat = 190;
+const uint32_t repeat = 1520;
 
 static int64_t a[N][N], b[N][N], c[N][N];
 

@@ -2,7 +2,7 @@
 #include "kernel.h"
 
 #define BODIES 5
-const uint32_t repeat = 150;
+const uint32_t repeat = 1200;
 
 static struct {
   double x, y, z, vx, vy, vz, mass;

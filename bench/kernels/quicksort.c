@@ -2,7 +2,7 @@
 #include "kernel.h"
 
 #define COUNT 20000
-const uint32_t repeat = 60;
+const uint32_t repeat = 480;
 
 static int64_t values[COUNT];
 

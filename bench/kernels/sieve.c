@@ -2,7 +2,7 @@
 #include "kernel.h"
 
 #define LIMIT 200000
-const uint32_t repeat = 50;
+const uint32_t repeat = 1000;
 
 static uint8_t composite[LIMIT];
 

@@ -2,7 +2,7 @@
 #include "kernel.h"
 
 #define LENGTH 32768
-const uint32_t repeat = 1500;
+const uint32_t repeat = 12000;
 
 static uint64_t source[LENGTH / 8], target[LENGTH / 8];
 

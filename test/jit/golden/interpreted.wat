@@ -12,7 +12,7 @@
         (if  ;; label = @4
           (i32.lt_s
             (local.get 1)
-            (i32.const 3))
+            (i32.const 12))
           (then
             (local.set 5
               (i32.const 16777216))
@@ -20,13 +20,13 @@
         (local.set 1
           (i32.sub
             (local.get 1)
-            (i32.const 3)))
+            (i32.const 12)))
         (local.set 28
           (i64.add
             (local.get 28)
             (i64.const -1)))
         (local.set 5
-          (i32.const 16785412))
+          (i32.const 16822276))
         (br 1 (;@2;))))
     (local.set 1
       (i32.add
