@@ -84,6 +84,21 @@ struct ifreq InterfaceRequest(const Napi::Object& options, const char* name) {
   return request;
 }
 
+std::string Path(const Napi::Object& options, const char* name) {
+  Napi::Value value = options.Get(name);
+  std::string path;
+  if (value.IsString()) {
+    path = value.As<Napi::String>().Utf8Value();
+  } else {
+    Span span = Bytes(options, name);
+    path.assign(reinterpret_cast<const char*>(span.data), span.length);
+  }
+  if (path.find('\0') != std::string::npos) {
+    throw Napi::TypeError::New(options.Env(), std::string(name) + " must not hold a zero byte");
+  }
+  return path;
+}
+
 Napi::Error SystemError(Napi::Env env, int error, const char* syscall) {
   char name[32];
   uv_err_name_r(-error, name, sizeof name);

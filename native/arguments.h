@@ -50,6 +50,9 @@ Results Int32s(const Napi::Object& options, const char* name);
 // A request about the network interface that the property names.
 struct ifreq InterfaceRequest(const Napi::Object& options, const char* name);
 
+// A string or Uint8Array property without zero bytes: names are bytes to Linux, whatever they mean.
+std::string Path(const Napi::Object& options, const char* name);
+
 // An Error in the shape of Node's own: code "EAGAIN", errno (negative) and syscall.
 Napi::Error SystemError(Napi::Env env, int error, const char* syscall);
 

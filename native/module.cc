@@ -3,11 +3,14 @@
 #include <napi.h>
 
 #include "descriptor.h"
+#include "directory-entry.h"
+#include "extended-attribute.h"
 #include "file-io.h"
 #include "file.h"
 #include "interface.h"
 #include "memory.h"
 #include "packets.h"
+#include "record-lock.h"
 #include "tap.h"
 #include "tty.h"
 #include "watch.h"
@@ -17,6 +20,24 @@ namespace vkrun {
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   // descriptor.cc
   exports.Set("closeDescriptor", Napi::Function::New(env, CloseDescriptor, "closeDescriptor"));
+  // directory-entry.cc
+  exports.Set("openAt", Napi::Function::New(env, OpenAt, "openAt"));
+  exports.Set("statusOf", Napi::Function::New(env, StatusOf, "statusOf"));
+  exports.Set("makeDirectoryAt", Napi::Function::New(env, MakeDirectoryAt, "makeDirectoryAt"));
+  exports.Set("makeNodeAt", Napi::Function::New(env, MakeNodeAt, "makeNodeAt"));
+  exports.Set("symlinkAt", Napi::Function::New(env, SymlinkAt, "symlinkAt"));
+  exports.Set("readLinkOf", Napi::Function::New(env, ReadLinkOf, "readLinkOf"));
+  exports.Set("linkAt", Napi::Function::New(env, LinkAt, "linkAt"));
+  exports.Set("renameAt", Napi::Function::New(env, RenameAt, "renameAt"));
+  exports.Set("unlinkAt", Napi::Function::New(env, UnlinkAt, "unlinkAt"));
+  exports.Set("changeOwnerOf", Napi::Function::New(env, ChangeOwnerOf, "changeOwnerOf"));
+  exports.Set("changeTimes", Napi::Function::New(env, ChangeTimes, "changeTimes"));
+  exports.Set("readDirectory", Napi::Function::New(env, ReadDirectory, "readDirectory"));
+  // extended-attribute.cc
+  exports.Set("getAttribute", Napi::Function::New(env, GetAttribute, "getAttribute"));
+  exports.Set("listAttributes", Napi::Function::New(env, ListAttributes, "listAttributes"));
+  exports.Set("setAttribute", Napi::Function::New(env, SetAttribute, "setAttribute"));
+  exports.Set("removeAttribute", Napi::Function::New(env, RemoveAttribute, "removeAttribute"));
   // file.cc
   exports.Set("lockFile", Napi::Function::New(env, LockFile, "lockFile"));
   // file-io.cc
@@ -41,6 +62,9 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   // packets.cc
   exports.Set("writePackets", Napi::Function::New(env, WritePackets, "writePackets"));
   exports.Set("readPackets", Napi::Function::New(env, ReadPackets, "readPackets"));
+  // record-lock.cc
+  exports.Set("lockRange", Napi::Function::New(env, LockRange, "lockRange"));
+  exports.Set("testLock", Napi::Function::New(env, TestLock, "testLock"));
   // tap.cc
   exports.Set("openTap", Napi::Function::New(env, OpenTap, "openTap"));
   exports.Set("setTapOffloads", Napi::Function::New(env, SetTapOffloads, "setTapOffloads"));

@@ -6,7 +6,17 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { VkrunError } from "./errors.js";
 
-/** One system call family an entry; see native/*.cc. Failing calls throw Node's usual system errors. */
+/** A name is bytes to Linux; neither form may hold a zero byte. */
+type Path = string | Uint8Array;
+
+/** The bytes to lock, and how. A length of 0 reaches to the end of the file. */
+export interface LockedRange {
+  readonly type: "read" | "write" | "none";
+  readonly start: number;
+  readonly length: number;
+}
+
+/** One system call family an entry; see native/*.cc. Failing calls throw Node's usual system errors, or reject with them. */
 export interface NativeAddon {
   /** Closes what the addon opened. Node's own `close` warns of descriptors that it has not opened itself. */
   closeDescriptor(options: { fd: number }): void;
@@ -87,6 +97,43 @@ export interface NativeAddon {
   restoreMode(options: { fd: number; mode: Uint8Array }): void;
   windowSize(options: { fd: number }): { columns: number; rows: number };
   setWindowSize(options: { fd: number; columns: number; rows: number }): void;
+
+  /** openat(2), or openat2(2) when `resolve` is not 0. `status` gets the 256 bytes of statx(2). */
+  openAt(options: {
+    fd: number;
+    path: Path;
+    flags: number;
+    mode: number;
+    resolve: number;
+    status?: Uint8Array;
+  }): Promise<number>;
+  /** statx(2) of an open file into 256 bytes. */
+  statusOf(options: { fd: number; status: Uint8Array }): Promise<number>;
+  makeDirectoryAt(options: { fd: number; path: Path; mode: number }): Promise<number>;
+  makeNodeAt(options: { fd: number; path: Path; mode: number; device: number }): Promise<number>;
+  symlinkAt(options: { target: Path; fd: number; path: Path }): Promise<number>;
+  /** What a symbolic link says that is itself open with O_PATH; answers the length. */
+  readLinkOf(options: { fd: number; into: Uint8Array }): Promise<number>;
+  linkAt(options: { oldFd: number; oldPath: Path; newFd: number; newPath: Path; flags: number }): Promise<number>;
+  renameAt(options: { oldFd: number; oldPath: Path; newFd: number; newPath: Path }): Promise<number>;
+  unlinkAt(options: { fd: number; path: Path; flags: number }): Promise<number>;
+  /** 0xffffffff leaves an id as it is. */
+  changeOwnerOf(options: { fd: number; uid: number; gid: number }): Promise<number>;
+  /** utimensat(2) with a struct timespec[2] in 32 bytes. */
+  changeTimes(options: { path: Path; times: Uint8Array }): Promise<number>;
+  /** getdents64(2) from a place that an earlier entry named; answers the length. */
+  readDirectory(options: { fd: number; offset: bigint; into: Uint8Array }): Promise<number>;
+
+  /** getxattr(2); answers the length, which with an empty `into` is what there would be. */
+  getAttribute(options: { path: Path; name: Path; into: Uint8Array }): Promise<number>;
+  listAttributes(options: { path: Path; into: Uint8Array }): Promise<number>;
+  setAttribute(options: { path: Path; name: Path; value: Uint8Array; flags: number }): Promise<number>;
+  removeAttribute(options: { path: Path; name: Path }): Promise<number>;
+
+  /** Locks a range for the open file description, without waiting; false when somebody else's lock excludes it. */
+  lockRange(options: LockedRange & { fd: number }): boolean;
+  /** A lock that is in the way of this one, or null. */
+  testLock(options: LockedRange & { fd: number }): LockedRange | null;
 }
 
 export type MemoryAdvice =

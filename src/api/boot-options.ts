@@ -11,9 +11,11 @@ import {
   type NetworkConfig,
 } from "../machine/machine-config.js";
 import type { LogLevel } from "../machine/protocol.js";
+import { requireSlots } from "./device-slots.js";
 import { type DriveOptions, resolveDrives } from "./drive-options.js";
 import { macOfName, parseMac } from "./mac-address.js";
 import { parseMemorySize, parseMemoryTarget } from "./memory-size.js";
+import { resolveShare, type ShareOptions } from "./share-options.js";
 
 /** Something worth writing down: from the boot loader, a device, or the console port that nobody reads. */
 export interface LogRecord {
@@ -80,6 +82,8 @@ export interface BootOptions {
   memoryTarget?: number | string;
   /** Offer packed rings to the guest's virtio drivers, instead of split ones alone. Default false. */
   packedRings?: boolean;
+  /** Folders of the host that the guest can mount with 9p. Needs the native addon. */
+  shares?: readonly ShareOptions[];
   /** End when the guest reboots, instead of resetting the machine. Default false. */
   noReboot?: boolean;
   /** Record every input to this file, so that `replay` can run the same again. */
@@ -119,7 +123,7 @@ export function resolveOptions(options: BootOptions): MachineConfig {
   const { name = "vkernel" } = options;
   const network = resolveNetwork(options.network, name);
   const ramBytes = parseMemorySize(options.memory ?? MemoryLimits.DEFAULT);
-  return {
+  const config = {
     jit,
     name,
     ramBytes,
@@ -134,9 +138,12 @@ export function resolveOptions(options: BootOptions): MachineConfig {
     noReboot: options.noReboot ?? false,
     ...(consoleSize !== undefined && { consoleSize: { columns: consoleSize.columns, rows: consoleSize.rows } }),
     ...(network !== undefined && { network }),
+    shares: (options.shares ?? []).map(resolveShare),
     ...(options.record !== undefined && { record: resolve(options.record) }),
     ...(options.replay !== undefined && { replay: resolve(options.replay) }),
   };
+  requireSlots(config);
+  return config;
 }
 
 function resolveMemoryTarget({ balloon = true, memoryTarget }: BootOptions, ramBytes: number): number | undefined {

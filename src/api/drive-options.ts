@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { isUrl } from "../backends/open-image.js";
 import { VkrunError } from "../errors.js";
-import { type DriveConfig, MAX_DRIVES } from "../machine/machine-config.js";
+import type { DriveConfig } from "../machine/machine-config.js";
 import type { BootOptions } from "./boot-options.js";
 
 export interface DriveOptions {
@@ -34,22 +34,10 @@ const CHOICES = {
 } as const;
 
 /** A replay writes what the recorded guest wrote, so it gets its own copy: the disks stay fit for another one. */
-export function resolveDrives({
-  disk,
-  drives = [],
-  snapshot = false,
-  replay,
-  network = false,
-}: BootOptions): DriveConfig[] {
+export function resolveDrives({ disk, drives = [], snapshot = false, replay }: BootOptions): DriveConfig[] {
   const all = [...(disk === undefined ? [] : [disk]), ...drives].map((drive) =>
     typeof drive === "string" ? { path: drive } : drive,
   );
-  const most = network === false ? MAX_DRIVES : MAX_DRIVES - 1;
-  if (all.length > most) {
-    throw new VkrunError("ERR_VKRUN_BOOT_OPTIONS", `${all.length} drives are more than a machine has slots for`, {
-      hint: network === false ? `At most ${most} drives fit.` : `Beside a network device at most ${most} drives fit.`,
-    });
-  }
   return all.map((drive) => resolveDrive(drive, replay !== undefined, snapshot));
 }
 

@@ -7,6 +7,7 @@ import {
   type DriveOptions,
   type Exit,
   type JitMode,
+  type ShareOptions,
   VKernel,
   VkrunError,
 } from "../index.js";
@@ -15,12 +16,14 @@ import { parseDrive } from "./drive-option.js";
 import { EXIT_STATUS_HELP, ExitStatus, exitStatus, SIGNAL_BASE } from "./exit-status.js";
 import { jitStatsTable } from "./jit-stats-table.js";
 import { openLog } from "./log-sink.js";
+import { collectShare } from "./share-argument.js";
 import { Terminal } from "./terminal.js";
 
 interface RunOptions {
   memory?: string;
   name?: string;
   drive?: DriveOptions[];
+  share?: ShareOptions[];
   kernel?: string;
   initrd?: string;
   append?: string;
@@ -73,6 +76,7 @@ export function runCommand(): Command {
     .option("-m, --memory <size>", "guest memory, e.g. 512M or 2G (default: 512M)")
     .option("--name <name>", "name of the vkernel in messages and logs")
     .option("--drive <file|file=FILE,...>", "a further drive, with QEMU's options; may be given again", collectDrive)
+    .option("--share <dir:tag[:ro][:uid=map]>", "a folder that the guest can mount; may be given again", collectShare)
     .option("--kernel <file>", "kernel to boot instead of the disk's own (Image, gzip, zstd, EFI stub or ELF)")
     .option("--initrd <file>", "initial RAM disk for --kernel")
     .option("--append <text>", "kernel command line; added to the disk's own without --kernel")
@@ -156,6 +160,7 @@ function changeMemory(vkernel: VKernel, direction: -1 | 1): string {
 async function bootOptions(disk: string | undefined, options: RunOptions): Promise<BootOptions> {
   const {
     drive: drives = [],
+    share: shares = [],
     reboot,
     memory,
     name,
@@ -198,6 +203,7 @@ async function bootOptions(disk: string | undefined, options: RunOptions): Promi
   return {
     ...definedOnly(given),
     drives,
+    shares,
     console: options.console,
     jit: options.jit,
     balloon,

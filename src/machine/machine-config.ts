@@ -4,6 +4,7 @@ import type { CacheMode } from "../backends/host-file.js";
 import type { ImageFormat } from "../backends/open-image.js";
 import type { BalloonStats } from "../devices/virtio/balloon.js";
 import type { VirtioCounters } from "../devices/virtio/virtio-device.js";
+import { MemoryMap } from "../generated/shared/memory-map.js";
 
 export type { BalloonStats, VirtioCounters };
 
@@ -49,6 +50,21 @@ export interface NetworkConfig {
 }
 
 /**
+ * Whose the files of a shared folder are: all root's in the guest and the vkernel's user's on the host ("squash"), whoever's the guest
+ * says, in extended attributes ("map"), or the same user numbers' on both sides ("pass").
+ */
+export type ShareOwners = "squash" | "map" | "pass";
+
+export interface ShareConfig {
+  /** A folder of the host. */
+  readonly path: string;
+  /** What the guest mounts it by. */
+  readonly tag: string;
+  readonly readOnly: boolean;
+  readonly owners: ShareOwners;
+}
+
+/**
  * Whether hot guest code is compiled to WebAssembly, or everything interpreted, or both at once and compared. The guest
  * cannot tell.
  */
@@ -75,6 +91,7 @@ export interface MachineConfig {
   readonly memoryTarget: number | undefined;
   /** Virtio devices offer packed rings. */
   readonly packedRings: boolean;
+  readonly shares: readonly ShareConfig[];
   /** A guest that asks for a reboot ends the vkernel instead. */
   readonly noReboot: boolean;
   /** Every input is written to this file. */
@@ -200,5 +217,5 @@ export const MemoryLimits = Object.freeze({
   DEFAULT: 512 * 2 ** 20,
 });
 
-/** virtio-mmio slots that are left for drives: sixteen, less console, entropy source and balloon. A network device takes one. */
-export const MAX_DRIVES = 13;
+/** virtio devices that fit, all kinds together. */
+export const DEVICE_SLOTS: number = MemoryMap.VIRTIO_SLOTS;

@@ -12,6 +12,7 @@ import { GoldfishRtc } from "../devices/goldfish-rtc.js";
 import { Ns16550a } from "../devices/ns16550a.js";
 import { Plic } from "../devices/plic.js";
 import { TestFinisher } from "../devices/test-finisher.js";
+import { Virtio9p } from "../devices/virtio/9p.js";
 import { type BalloonStats, VirtioBalloon } from "../devices/virtio/balloon.js";
 import { type DiskFailure, VirtioBlk } from "../devices/virtio/blk.js";
 import { VirtioConsole } from "../devices/virtio/console.js";
@@ -34,6 +35,7 @@ import type { ConsoleKind, ConsoleSize, JitMode } from "./machine-config.js";
 import { MmioBus } from "./mmio-bus.js";
 import type { GuestEnd, RunnerParts, TickingDevice } from "./runner.js";
 import { SbiConsole } from "./sbi-console.js";
+import type { Share } from "./shares.js";
 
 export interface MachineOptions {
   readonly module: CoreModule;
@@ -49,6 +51,7 @@ export interface MachineOptions {
   /** Pages for the balloon at boot; undefined for a machine without one. */
   readonly balloonPages: number | undefined;
   readonly onMemoryStats: (stats: BalloonStats) => void;
+  readonly shares: readonly Share[];
   readonly jit: JitMode;
   readonly wallNs: bigint;
   /** A bare-metal program's failure is its exit code; an operating system's is a panic. */
@@ -151,6 +154,9 @@ export class Machine {
     if (pages !== undefined) this.balloon = plug(new VirtioBalloon({ name: "balloon0", context, pages, onStats }));
     // Last: the guest's names of the others do not depend on whether it is there.
     if (network !== undefined) plug(new VirtioNet({ name: "net0", context, ...network }));
+    for (const [index, { tag, server }] of options.shares.entries()) {
+      plug(new Virtio9p({ name: `share${index}`, context, server, tag }));
+    }
   }
 
   /** What there is, for the device tree and for the boot loader. */

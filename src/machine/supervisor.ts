@@ -25,6 +25,7 @@ import { clearMemory, hashRam, residentBytes } from "./ram-contents.js";
 import { ReplayInputs } from "./replay-inputs.js";
 import { ReplayRunner, replayMismatch } from "./replay-runner.js";
 import type { GuestEnd, Runner, RunnerParts } from "./runner.js";
+import { openShares, type Share } from "./shares.js";
 import { Symbols } from "./symbols.js";
 import { Tohost } from "./tohost.js";
 
@@ -42,6 +43,7 @@ export interface SupervisorEvents {
 interface Durable {
   readonly memory: WebAssembly.Memory;
   readonly drives: readonly Drive[];
+  readonly shares: readonly Share[];
   readonly recorder: InputRecorder | undefined;
   readonly replay: InputReplay | undefined;
 }
@@ -171,14 +173,18 @@ export class Supervisor {
     if (this.#config.symbols !== undefined) this.#symbols = await Symbols.read(this.#config.symbols);
     const drives = await openDrives(this.#config.drives);
     let exit: Exit;
+    let shares: Share[] = [];
     try {
+      shares = await openShares(this.#config.shares, recording !== undefined);
       using recorder = record === undefined ? undefined : new InputRecorder(record, ramBytes);
       using replay = recording === undefined ? undefined : new InputReplay(recording, ramBytes);
-      exit = await this.#runMachines({ memory: Core.allocate(ramBytes), drives, recorder, replay });
+      exit = await this.#runMachines({ memory: Core.allocate(ramBytes), drives, shares, recorder, replay });
     } catch (error) {
       // What failed first is what there is to say.
       await closeDrives(drives).catch(() => undefined);
       throw error;
+    } finally {
+      await Promise.allSettled(shares.map((share) => share[Symbol.asyncDispose]()));
     }
     await closeDrives(drives);
     return exit;
@@ -228,6 +234,7 @@ export class Supervisor {
       balloonPages: this.#memory?.bootPages,
       onMemoryStats: (stats) => this.#memory?.arrived(stats),
       packedRings: this.#config.packedRings,
+      shares: durable.shares,
       jit: this.#config.jit,
       wallNs,
       bareMetal,

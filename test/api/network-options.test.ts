@@ -46,8 +46,12 @@ describe("the option network", () => {
 
   it("takes one of the slots for drives", () => {
     expect(resolveOptions({ drives: drives(13) }).drives).toHaveLength(13);
-    expect(resolveOptions({ drives: drives(12), network: true }).drives).toHaveLength(12);
-    expect(() => resolveOptions({ drives: drives(13), network: true })).toThrow(refused(/network device at most 12/));
-    expect(() => resolveOptions({ drives: drives(14) })).toThrow(refused(/^At most 13/));
+    expect(resolveOptions({ drives: drives(13), network: true, balloon: false }).drives).toHaveLength(13);
+    expect(() => resolveOptions({ drives: drives(13), network: true })).toThrow(
+      refused(/1 balloon, 13 drives, 1 network device\.$/),
+    );
+    expect(() => resolveOptions({ drives: drives(14) })).toThrow(
+      refused(/1 console, 1 entropy source, 1 balloon, 14 drives\.$/),
+    );
   });
 });

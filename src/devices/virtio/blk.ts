@@ -291,7 +291,7 @@ export class VirtioBlk extends VirtioDevice {
 
   /**
    * Runs host I/O; `apply` hears of it at a counted instant. What a replay could not find out again is the event's payload: that it
-   * failed, or that less than all of it came at once.
+   * failed, or how much of it came at once.
    */
   #operate(step: Step): void {
     const label = this.nextLabel();
@@ -324,7 +324,8 @@ export class VirtioBlk extends VirtioDevice {
         return false;
       }
       settle(status, done);
-      return done < step.length ? encodeOutcome(status, done) : undefined;
+      // Also when it was all: a replay may have less at once, and without this would take that for what came about.
+      return encodeOutcome(status, done);
     });
   }
 
@@ -348,7 +349,7 @@ export class VirtioBlk extends VirtioDevice {
         this.#onFailure({ operation: step.operation, offset: step.offset, length, error });
         return post(encodeOutcome(BlkStatus.IOERR));
       }
-      post();
+      post(step.now === undefined ? undefined : encodeOutcome(BlkStatus.OK, length));
     };
     this.underWay(operate());
   }
