@@ -7,6 +7,7 @@ import { Emitter } from "./emitter";
 import { Local } from "./locals";
 import { Lower } from "./lower";
 import { Multiply } from "./multiply";
+import { Rotate } from "./rotate";
 import { Wasm } from "./wasm";
 import { Width } from "./width";
 
@@ -50,8 +51,10 @@ export class Integer {
         Integer.binary(op, Wasm.I64_LT_U);
         return Emitter.op(Wasm.I64_EXTEND_I32_U);
       case Op.XOR:
+        if (Rotate.find(op)) return Integer.rotate(op);
         return Integer.binary(op, Wasm.I64_XOR);
       case Op.OR:
+        if (Rotate.find(op)) return Integer.rotate(op);
         return Integer.binary(op, Wasm.I64_OR);
       case Op.AND:
         return Integer.binary(op, Wasm.I64_AND);
@@ -151,6 +154,19 @@ export class Integer {
       Emitter.i64(((<i64>1) << bits) - 1);
       Emitter.op(Wasm.I64_AND);
     }
+  }
+
+  /** The rotation that the instruction at `op` completes. A word's has the sign that its shifted parts give it. */
+  private static rotate(op: usize): void {
+    Lower.x(Rotate.source);
+    if (!Rotate.isWord) {
+      Emitter.i64(Rotate.amount);
+      return Emitter.op(Wasm.I64_ROTL);
+    }
+    Emitter.op(Wasm.I32_WRAP_I64);
+    Emitter.i32(Rotate.amount);
+    Emitter.op(Wasm.I32_ROTL);
+    Width.extend(op);
   }
 
   private static binary(op: usize, code: Wasm): void {

@@ -13,6 +13,7 @@ import { Float } from "./float";
 import { Integer } from "./integer";
 import { Local, Locals } from "./locals";
 import { Pointers } from "./pointers";
+import { Rotate } from "./rotate";
 import { Wasm } from "./wasm";
 
 /** Functions of the core that regions import, in this order (Module.imports). */
@@ -49,6 +50,7 @@ export class Lower {
     else {
       Emitter.set(Locals.write(offset, false));
       Pointers.redefine(offset);
+      Rotate.write(offset);
     }
   }
 
@@ -76,6 +78,7 @@ export class Lower {
   /** Lowers the operation at `op`; false when the interpreter has to execute it. */
   static instruction(op: usize): bool {
     const code = <i32>load<u16>(op);
+    Rotate.begin(op);
     if (code >= Op.LB && code <= Op.LWU) Lower.load(op, code);
     else if (code >= Op.SB && code <= Op.SD) Lower.store(op, code);
     else if (code == Op.FENCE) return true;

@@ -12,7 +12,7 @@ export const MAX_NODES: u32 = 48;
 const MAX_INSTRUCTIONS: i32 = 600;
 /** Of a block that goes back to itself: copies, and instructions in all of them. */
 const MAX_COPIES: i32 = 4;
-const MAX_UNROLLED: i32 = 32;
+const MAX_UNROLLED: i32 = 16;
 export const NONE: i32 = -1;
 const VISITED: i32 = -2;
 

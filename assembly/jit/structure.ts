@@ -9,6 +9,7 @@ import { Local } from "./locals";
 import { Lower } from "./lower";
 import { Pointers } from "./pointers";
 import { NONE, Region } from "./region";
+import { Rotate } from "./rotate";
 import { Wasm } from "./wasm";
 import { Width } from "./width";
 
@@ -81,6 +82,7 @@ export class Structure {
     Structure.pay(count * node.copies);
     Float.checked = false;
     Pointers.enter(node);
+    Rotate.enter();
     Width.survey(node.block, Region.terminator(node.block));
     Structure.copy(index, node.copies);
   }

@@ -86,4 +86,65 @@ describe("compiled integer instructions", () => {
       expect(loop.run(records)).toBeNull();
     }
   });
+
+  // Compiled as one where they make a rotation: the same register shifted both ways, and not written in between.
+  it.each([
+    ["words", "slliw", "srliw", 32],
+    ["doublewords", "slli", "srli", 64],
+  ] as const)("agree with the interpreter: rotations of %s out of shifts", async (_, left, right, bits) => {
+    const { rs1, rs2 } = operandRegisters;
+    const [SCRATCH, OTHER] = [14, 15];
+    const shift = (mnemonic: string, rd: number, source: number, imm: number): number =>
+      instruction(mnemonic, { rd, rs1: source, imm });
+    const combine = (mnemonic: string, a: number, b: number): number =>
+      instruction(mnemonic, { rd: RESULT, rs1: a, rs2: b });
+    const copy = instruction("addi", { rd: OTHER, rs1, imm: 0 });
+    const amounts = [1, 7, bits / 2, bits - 1];
+    for (const mnemonic of ["or", "xor", "add"]) {
+      for (const n of amounts) {
+        const [up, down] = [shift(left, SCRATCH, rs1, n), shift(right, RESULT, rs1, bits - n)];
+        const programs: Record<string, number[]> = {
+          "left first": [up, down, combine(mnemonic, SCRATCH, RESULT)],
+          "right first": [down, up, combine(mnemonic, RESULT, SCRATCH)],
+          "amounts that are not all bits": [up, shift(right, RESULT, rs1, n), combine(mnemonic, SCRATCH, RESULT)],
+          "two registers": [up, shift(right, RESULT, rs2, bits - n), combine(mnemonic, SCRATCH, RESULT)],
+          "the operand written in between": [
+            copy,
+            shift(left, SCRATCH, OTHER, n),
+            instruction("addi", { rd: OTHER, rs1: OTHER, imm: 1 }),
+            shift(right, RESULT, OTHER, bits - n),
+            combine(mnemonic, SCRATCH, RESULT),
+          ],
+          "the operand written behind": [
+            copy,
+            shift(left, SCRATCH, OTHER, n),
+            shift(right, RESULT, OTHER, bits - n),
+            instruction("xori", { rd: OTHER, rs1: OTHER, imm: -1 }),
+            combine(mnemonic, SCRATCH, RESULT),
+          ],
+          "in place": [copy, up, shift(right, OTHER, OTHER, bits - n), combine(mnemonic, SCRATCH, OTHER)],
+          "one part written again": [
+            up,
+            down,
+            instruction("addi", { rd: SCRATCH, rs1: SCRATCH, imm: 3 }),
+            combine(mnemonic, SCRATCH, RESULT),
+          ],
+          "only its lower half read": [
+            up,
+            down,
+            combine(mnemonic, SCRATCH, RESULT),
+            instruction("addiw", { rd: RESULT, rs1: RESULT, imm: 1 }),
+          ],
+        };
+        const variants = Object.entries(programs).map(([name, words]) => ({
+          name: `${mnemonic} of ${left} ${n} and ${right}: ${name}`,
+          words,
+          operands: "x" as const,
+          result: "x" as const,
+        }));
+        const loop = await ValueLoop.create(variants);
+        expect(loop.run(records)).toBeNull();
+      }
+    }
+  });
 });

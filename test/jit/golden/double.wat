@@ -60,7 +60,7 @@
         (if  ;; label = @4
           (i32.lt_s
             (local.get 1)
-            (i32.const 20))
+            (i32.const 15))
           (then
             (local.set 5
               (i32.const 16777216))
@@ -68,13 +68,13 @@
         (local.set 1
           (i32.sub
             (local.get 1)
-            (i32.const 20)))
+            (i32.const 15)))
         (if  ;; label = @4
           (i32.eqz
             (local.get 14))
           (then
             (local.set 5
-              (i32.const 16859136))
+              (i32.const 16838656))
             (br 2 (;@2;))))
         (if  ;; label = @4
           (i32.eqz
@@ -367,115 +367,8 @@
                     (local.get 32)
                     (i64.const 0))
                   (then
-                    (if  ;; label = @7
-                      (i32.eqz
-                        (f64.lt
-                          (f64.abs
-                            (local.tee 25
-                              (f64.add
-                                (local.get 28)
-                                (local.get 29))))
-                          (local.get 26)))
-                      (then
-                        (local.set 25
-                          (f64.reinterpret_i64
-                            (call 2
-                              (i32.const 166)
-                              (i64.reinterpret_f64
-                                (local.get 28))
-                              (i64.reinterpret_f64
-                                (local.get 29))
-                              (i64.const 0)
-                              (i32.load offset=212 align=1
-                                (local.get 0)))))))
-                    (local.set 28
-                      (local.get 25))
-                    (local.set 25
-                      (f64.mul
-                        (local.get 28)
-                        (local.get 28)))
-                    (if  ;; label = @7
-                      (i32.ge_u
-                        (i32.sub
-                          (i32.add
-                            (i32.and
-                              (i32.wrap_i64
-                                (i64.shr_u
-                                  (i64.reinterpret_f64
-                                    (local.get 25))
-                                  (i64.const 52)))
-                              (i32.const 2047))
-                            (local.get 6))
-                          (i32.const 2))
-                        (i32.const 2045))
-                      (then
-                        (local.set 25
-                          (f64.reinterpret_i64
-                            (call 2
-                              (i32.const 168)
-                              (i64.reinterpret_f64
-                                (local.get 28))
-                              (i64.reinterpret_f64
-                                (local.get 28))
-                              (i64.const 0)
-                              (i32.const 0))))))
-                    (local.set 30
-                      (local.get 25))
-                    (local.set 31
-                      (f64.reinterpret_i64
-                        (call 2
-                          (i32.const 164)
-                          (i64.reinterpret_f64
-                            (local.get 30))
-                          (i64.reinterpret_f64
-                            (local.get 28))
-                          (i64.reinterpret_f64
-                            (local.get 29))
-                          (i32.load offset=212 align=1
-                            (local.get 0)))))
-                    (local.set 15
-                      (i64.extend_i32_u
-                        (f64.lt
-                          (local.get 28)
-                          (local.get 31))))
-                    (if  ;; label = @7
-                      (i32.eqz
-                        (i32.or
-                          (f64.lt
-                            (local.get 28)
-                            (local.get 31))
-                          (f64.ge
-                            (local.get 28)
-                            (local.get 31))))
-                      (then
-                        (local.set 15
-                          (call 2
-                            (i32.const 177)
-                            (i64.reinterpret_f64
-                              (local.get 28))
-                            (i64.reinterpret_f64
-                              (local.get 31))
-                            (i64.const 0)
-                            (i32.const 0)))))
-                    (local.set 32
-                      (local.get 15))
-                    (if  ;; label = @7
-                      (i64.ne
-                        (local.get 32)
-                        (i64.const 0))
-                      (then
-                        (br 4 (;@3;)))
-                      (else
-                        (local.set 16
-                          (i64.add
-                            (local.get 2)
-                            (i64.const 20)))
-                        (br 6 (;@1;)))))
+                    (br 3 (;@3;)))
                   (else
-                    (local.set 1
-                      (i32.add
-                        (local.get 1)
-                        (i32.const 5)))
                     (local.set 16
                       (i64.add
                         (local.get 2)
@@ -485,7 +378,7 @@
                 (local.set 1
                   (i32.add
                     (local.get 1)
-                    (i32.const 10)))
+                    (i32.const 5)))
                 (local.set 16
                   (i64.add
                     (local.get 2)
@@ -495,7 +388,7 @@
             (local.set 1
               (i32.add
                 (local.get 1)
-                (i32.const 15)))
+                (i32.const 10)))
             (local.set 16
               (i64.add
                 (local.get 2)

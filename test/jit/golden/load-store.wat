@@ -26,7 +26,7 @@
         (if  ;; label = @4
           (i32.lt_s
             (local.get 1)
-            (i32.const 20))
+            (i32.const 15))
           (then
             (local.set 5
               (i32.const 16777216))
@@ -34,7 +34,7 @@
         (local.set 1
           (i32.sub
             (local.get 1)
-            (i32.const 20)))
+            (i32.const 15)))
         (local.set 15
           (i64.add
             (local.get 28)
@@ -77,7 +77,7 @@
                     (i32.const 0)))
                 (then
                   (local.set 5
-                    (i32.const 16859136))
+                    (i32.const 16838656))
                   (br 4 (;@2;))))))
           (local.set 15
             (i64.sub
@@ -130,7 +130,7 @@
                       (i32.const 1)))
                   (then
                     (local.set 5
-                      (i32.const 16855044))
+                      (i32.const 16834564))
                     (br 4 (;@2;))))))
             (local.set 18
               (i64.and
@@ -187,7 +187,7 @@
                     (i32.const 0)))
                 (then
                   (local.set 5
-                    (i32.const 16850952))
+                    (i32.const 16830472))
                   (br 4 (;@2;))))))
           (local.set 15
             (i64.sub
@@ -251,7 +251,7 @@
                         (i32.const 0)))
                     (then
                       (local.set 5
-                        (i32.const 16838656))
+                        (i32.const 16818176))
                       (br 5 (;@2;))))))
               (local.set 15
                 (i64.sub
@@ -304,7 +304,7 @@
                           (i32.const 1)))
                       (then
                         (local.set 5
-                          (i32.const 16834564))
+                          (i32.const 16814084))
                         (br 5 (;@2;))))))
                 (local.set 18
                   (i64.and
@@ -361,7 +361,7 @@
                         (i32.const 0)))
                     (then
                       (local.set 5
-                        (i32.const 16830472))
+                        (i32.const 16809992))
                       (br 5 (;@2;))))))
               (local.set 15
                 (i64.sub
@@ -425,7 +425,7 @@
                             (i32.const 0)))
                         (then
                           (local.set 5
-                            (i32.const 16818176))
+                            (i32.const 16797696))
                           (br 6 (;@2;))))))
                   (local.set 15
                     (i64.sub
@@ -478,7 +478,7 @@
                               (i32.const 1)))
                           (then
                             (local.set 5
-                              (i32.const 16814084))
+                              (i32.const 16793604))
                             (br 6 (;@2;))))))
                     (local.set 18
                       (i64.and
@@ -535,7 +535,7 @@
                             (i32.const 0)))
                         (then
                           (local.set 5
-                            (i32.const 16809992))
+                            (i32.const 16789512))
                           (br 6 (;@2;))))))
                   (local.set 15
                     (i64.sub
@@ -557,192 +557,8 @@
                     (local.get 28)
                     (local.get 31))
                   (then
-                    (local.set 15
-                      (i64.add
-                        (local.get 28)
-                        (i64.const -2147483640)))
-                    (block  ;; label = @7
-                      (block  ;; label = @8
-                        (br_if 0 (;@8;)
-                          (i64.ge_u
-                            (local.get 15)
-                            (local.get 17)))
-                        (br 1 (;@7;)))
-                      (local.set 15
-                        (i64.add
-                          (local.get 15)
-                          (i64.const 2147483648)))
-                      (if  ;; label = @8
-                        (i64.ne
-                          (i64.load align=1
-                            (local.tee 4
-                              (i32.add
-                                (i32.and
-                                  (i32.wrap_i64
-                                    (i64.shr_u
-                                      (local.get 15)
-                                      (i64.const 8)))
-                                  (i32.const 16368))
-                                (local.get 3))))
-                          (i64.and
-                            (i64.add
-                              (local.get 15)
-                              (i64.const 7))
-                            (i64.const -4096)))
-                        (then
-                          (if  ;; label = @9
-                            (i32.eqz
-                              (call 0
-                                (local.get 0)
-                                (local.get 15)
-                                (i32.const 8)
-                                (i32.const 0)))
-                            (then
-                              (local.set 5
-                                (i32.const 16797696))
-                              (br 7 (;@2;))))))
-                      (local.set 15
-                        (i64.sub
-                          (i64.add
-                            (local.get 15)
-                            (i64.load32_u offset=8 align=1
-                              (local.get 4)))
-                          (i64.const 268435456))))
-                    (local.set 29
-                      (i64.load offset=268435456 align=1
-                        (i32.wrap_i64
-                          (local.get 15))))
-                    (local.set 15
-                      (i64.add
-                        (local.get 28)
-                        (i64.const -4)))
-                    (if  ;; label = @7
-                      (i64.ne
-                        (i64.and
-                          (i64.add
-                            (local.get 15)
-                            (i64.const 3))
-                          (i64.const -4096))
-                        (local.get 18))
-                      (then
-                        (if  ;; label = @8
-                          (i64.ne
-                            (i64.load offset=16384 align=1
-                              (local.tee 4
-                                (i32.add
-                                  (i32.and
-                                    (i32.wrap_i64
-                                      (i64.shr_u
-                                        (local.get 15)
-                                        (i64.const 8)))
-                                    (i32.const 16368))
-                                  (local.get 3))))
-                            (i64.and
-                              (i64.add
-                                (local.get 15)
-                                (i64.const 3))
-                              (i64.const -4096)))
-                          (then
-                            (if  ;; label = @9
-                              (i32.eqz
-                                (call 0
-                                  (local.get 0)
-                                  (local.get 15)
-                                  (i32.const 4)
-                                  (i32.const 1)))
-                              (then
-                                (local.set 5
-                                  (i32.const 16793604))
-                                (br 7 (;@2;))))))
-                        (local.set 18
-                          (i64.and
-                            (i64.add
-                              (local.get 15)
-                              (i64.const 3))
-                            (i64.const -4096)))
-                        (local.set 7
-                          (i32.load offset=16392 align=1
-                            (local.get 4)))))
-                    (i64.store32 align=1
-                      (i32.add
-                        (i32.wrap_i64
-                          (local.get 15))
-                        (local.get 7))
-                      (local.get 29))
-                    (local.set 15
-                      (i64.add
-                        (local.get 28)
-                        (i64.const -2147483648)))
-                    (block  ;; label = @7
-                      (block  ;; label = @8
-                        (br_if 0 (;@8;)
-                          (i64.ge_u
-                            (local.get 15)
-                            (local.get 17)))
-                        (br 1 (;@7;)))
-                      (local.set 15
-                        (i64.add
-                          (local.get 15)
-                          (i64.const 2147483648)))
-                      (if  ;; label = @8
-                        (i64.ne
-                          (i64.load align=1
-                            (local.tee 4
-                              (i32.add
-                                (i32.and
-                                  (i32.wrap_i64
-                                    (i64.shr_u
-                                      (local.get 15)
-                                      (i64.const 8)))
-                                  (i32.const 16368))
-                                (local.get 3))))
-                          (i64.and
-                            (local.get 15)
-                            (i64.const -4096)))
-                        (then
-                          (if  ;; label = @9
-                            (i32.eqz
-                              (call 0
-                                (local.get 0)
-                                (local.get 15)
-                                (i32.const 1)
-                                (i32.const 0)))
-                            (then
-                              (local.set 5
-                                (i32.const 16789512))
-                              (br 7 (;@2;))))))
-                      (local.set 15
-                        (i64.sub
-                          (i64.add
-                            (local.get 15)
-                            (i64.load32_u offset=8 align=1
-                              (local.get 4)))
-                          (i64.const 268435456))))
-                    (local.set 30
-                      (i64.load8_u offset=268435456
-                        (i32.wrap_i64
-                          (local.get 15))))
-                    (local.set 28
-                      (i64.add
-                        (local.get 28)
-                        (i64.const 8)))
-                    (if  ;; label = @7
-                      (i64.ne
-                        (local.get 28)
-                        (local.get 31))
-                      (then
-                        (br 4 (;@3;)))
-                      (else
-                        (local.set 16
-                          (i64.add
-                            (local.get 2)
-                            (i64.const 20)))
-                        (br 6 (;@1;)))))
+                    (br 3 (;@3;)))
                   (else
-                    (local.set 1
-                      (i32.add
-                        (local.get 1)
-                        (i32.const 5)))
                     (local.set 16
                       (i64.add
                         (local.get 2)
@@ -752,7 +568,7 @@
                 (local.set 1
                   (i32.add
                     (local.get 1)
-                    (i32.const 10)))
+                    (i32.const 5)))
                 (local.set 16
                   (i64.add
                     (local.get 2)
@@ -762,7 +578,7 @@
             (local.set 1
               (i32.add
                 (local.get 1)
-                (i32.const 15)))
+                (i32.const 10)))
             (local.set 16
               (i64.add
                 (local.get 2)

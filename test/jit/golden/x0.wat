@@ -18,7 +18,7 @@
         (if  ;; label = @4
           (i32.lt_s
             (local.get 1)
-            (i32.const 20))
+            (i32.const 15))
           (then
             (local.set 5
               (i32.const 16777216))
@@ -26,7 +26,7 @@
         (local.set 1
           (i32.sub
             (local.get 1)
-            (i32.const 20)))
+            (i32.const 15)))
         (local.set 29
           (i64.add
             (i64.const 0)
@@ -73,7 +73,7 @@
                     (i32.const 0)))
                 (then
                   (local.set 5
-                    (i32.const 16850952))
+                    (i32.const 16830472))
                   (br 4 (;@2;))))))
           (local.set 15
             (i64.sub
@@ -135,7 +135,7 @@
                     (i32.const 1)))
                 (then
                   (local.set 5
-                    (i32.const 16846860))
+                    (i32.const 16826380))
                   (br 4 (;@2;))))))
           (local.set 15
             (i64.sub
@@ -199,7 +199,7 @@
                         (i32.const 0)))
                     (then
                       (local.set 5
-                        (i32.const 16830472))
+                        (i32.const 16809992))
                       (br 5 (;@2;))))))
               (local.set 15
                 (i64.sub
@@ -261,7 +261,7 @@
                         (i32.const 1)))
                     (then
                       (local.set 5
-                        (i32.const 16826380))
+                        (i32.const 16805900))
                       (br 5 (;@2;))))))
               (local.set 15
                 (i64.sub
@@ -325,7 +325,7 @@
                             (i32.const 0)))
                         (then
                           (local.set 5
-                            (i32.const 16809992))
+                            (i32.const 16789512))
                           (br 6 (;@2;))))))
                   (local.set 15
                     (i64.sub
@@ -387,7 +387,7 @@
                             (i32.const 1)))
                         (then
                           (local.set 5
-                            (i32.const 16805900))
+                            (i32.const 16785420))
                           (br 6 (;@2;))))))
                   (local.set 15
                     (i64.sub
@@ -405,144 +405,8 @@
                     (local.get 29)
                     (i64.const 0))
                   (then
-                    (local.set 29
-                      (i64.add
-                        (i64.const 0)
-                        (local.get 28)))
-                    (local.set 15
-                      (i64.add
-                        (local.get 29)
-                        (i64.const -2147483648)))
-                    (block  ;; label = @7
-                      (block  ;; label = @8
-                        (br_if 0 (;@8;)
-                          (i64.ge_u
-                            (local.get 15)
-                            (local.get 17)))
-                        (br 1 (;@7;)))
-                      (local.set 15
-                        (i64.add
-                          (local.get 15)
-                          (i64.const 2147483648)))
-                      (if  ;; label = @8
-                        (i64.ne
-                          (i64.load align=1
-                            (local.tee 4
-                              (i32.add
-                                (i32.and
-                                  (i32.wrap_i64
-                                    (i64.shr_u
-                                      (local.get 15)
-                                      (i64.const 8)))
-                                  (i32.const 16368))
-                                (local.get 3))))
-                          (i64.and
-                            (i64.add
-                              (local.get 15)
-                              (i64.const 3))
-                            (i64.const -4096)))
-                        (then
-                          (if  ;; label = @9
-                            (i32.eqz
-                              (call 0
-                                (local.get 0)
-                                (local.get 15)
-                                (i32.const 4)
-                                (i32.const 0)))
-                            (then
-                              (local.set 5
-                                (i32.const 16789512))
-                              (br 7 (;@2;))))))
-                      (local.set 15
-                        (i64.sub
-                          (i64.add
-                            (local.get 15)
-                            (i64.load32_u offset=8 align=1
-                              (local.get 4)))
-                          (i64.const 268435456))))
-                    (drop
-                      (i64.load32_s offset=268435456 align=1
-                        (i32.wrap_i64
-                          (local.get 15))))
-                    (local.set 15
-                      (i64.add
-                        (local.get 29)
-                        (i64.const -2147483648)))
-                    (block  ;; label = @7
-                      (block  ;; label = @8
-                        (br_if 0 (;@8;)
-                          (i64.ge_u
-                            (local.get 15)
-                            (local.get 17)))
-                        (br_if 0 (;@8;)
-                          (i32.eqz
-                            (i32.load8_u offset=6291456
-                              (i32.shr_u
-                                (i32.wrap_i64
-                                  (local.get 15))
-                                (i32.const 12)))))
-                        (br 1 (;@7;)))
-                      (local.set 15
-                        (i64.add
-                          (local.get 15)
-                          (i64.const 2147483648)))
-                      (if  ;; label = @8
-                        (i64.ne
-                          (i64.load offset=16384 align=1
-                            (local.tee 4
-                              (i32.add
-                                (i32.and
-                                  (i32.wrap_i64
-                                    (i64.shr_u
-                                      (local.get 15)
-                                      (i64.const 8)))
-                                  (i32.const 16368))
-                                (local.get 3))))
-                          (i64.and
-                            (i64.add
-                              (local.get 15)
-                              (i64.const 7))
-                            (i64.const -4096)))
-                        (then
-                          (if  ;; label = @9
-                            (i32.eqz
-                              (call 0
-                                (local.get 0)
-                                (local.get 15)
-                                (i32.const 8)
-                                (i32.const 1)))
-                            (then
-                              (local.set 5
-                                (i32.const 16785420))
-                              (br 7 (;@2;))))))
-                      (local.set 15
-                        (i64.sub
-                          (i64.add
-                            (local.get 15)
-                            (i64.load32_u offset=16392 align=1
-                              (local.get 4)))
-                          (i64.const 268435456))))
-                    (i64.store offset=268435456 align=1
-                      (i32.wrap_i64
-                        (local.get 15))
-                      (i64.const 0))
-                    (if  ;; label = @7
-                      (i64.ne
-                        (local.get 29)
-                        (i64.const 0))
-                      (then
-                        (br 4 (;@3;)))
-                      (else
-                        (local.set 16
-                          (i64.add
-                            (local.get 2)
-                            (i64.const 20)))
-                        (br 6 (;@1;)))))
+                    (br 3 (;@3;)))
                   (else
-                    (local.set 1
-                      (i32.add
-                        (local.get 1)
-                        (i32.const 5)))
                     (local.set 16
                       (i64.add
                         (local.get 2)
@@ -552,7 +416,7 @@
                 (local.set 1
                   (i32.add
                     (local.get 1)
-                    (i32.const 10)))
+                    (i32.const 5)))
                 (local.set 16
                   (i64.add
                     (local.get 2)
@@ -562,7 +426,7 @@
             (local.set 1
               (i32.add
                 (local.get 1)
-                (i32.const 15)))
+                (i32.const 10)))
             (local.set 16
               (i64.add
                 (local.get 2)
