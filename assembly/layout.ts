@@ -6,7 +6,7 @@
  *   0x0002_0000  Machine: RAM size, code cache cursors
  *   0x0003_0000  the compiler's graph of the region at hand, and what waits to be compiled
  *   0x0010_0000  TLB contexts                   MAX_HARTS * TLB_CONTEXTS * TLB_CONTEXT_SIZE
- *   0x0060_0000  writable map                   one byte a RAM page: some store TLB may hold it
+ *   0x0060_0000  writable map                   one byte a RAM page: 1 while some store TLB may hold it
  *   0x0080_0000  dirty bitmap                   one bit a RAM page: written since last cleared
  *   0x0088_0000  code page index                one u32 a RAM page: its CodePage, or 0
  *   0x00c0_0000  the compiler's buffers: a body, the code section and branch hints it goes into, and their module

@@ -46,6 +46,8 @@ const PAGE_LIVE: usize = 8196;
 export const BLOCK_HEADER: usize = 16;
 /** Where in a block the table index of its region is. */
 export const BLOCK_COMPILED: u32 = 8;
+/** Where in a block it says that indirect jumps went there. */
+const BLOCK_TARGET: u32 = 12;
 export const OP_SIZE: usize = 16;
 /** Instructions in a block at most: bounds how much is decoded that may not run. */
 const MAX_BLOCK: u32 = 64;
@@ -94,11 +96,11 @@ export class CodeCache {
 
   /** Notes that an indirect jump from the same page went to `block`. */
   @inline static jumpedTo(block: usize): void {
-    store<u32>(block, 1, 12);
+    store<u32>(block, 1, BLOCK_TARGET);
   }
 
   @inline static isJumpTarget(block: usize): bool {
-    return load<u32>(block, 12) != 0;
+    return load<u32>(block, BLOCK_TARGET) != 0;
   }
 
   @inline static heat(block: usize): u32 {
@@ -218,6 +220,7 @@ export class CodeCache {
     store<u16>(block, <u16>bias, 2);
     store<u32>(block, 0, 4);
     store<u32>(block, 0, BLOCK_COMPILED);
+    store<u32>(block, 0, BLOCK_TARGET);
     store<u32>(NEXT_OP, <u32>op);
     store<u32>(codePage + (offset << 1), <u32>block);
     return block;

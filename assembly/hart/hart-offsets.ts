@@ -27,6 +27,7 @@ export const HART_MENVCFG: usize = offsetof<Hart>("menvcfg");
 export const HART_STIMECMP: usize = offsetof<Hart>("stimecmp");
 export const HART_MTIMECMP: usize = offsetof<Hart>("mtimecmp");
 export const HART_CONTEXT_CLOCK: usize = offsetof<Hart>("contextClock");
+export const HART_WINDOW: usize = offsetof<Hart>("window");
 export const HART_FRM: usize = offsetof<Hart>("frm");
 export const HART_FFLAGS: usize = offsetof<Hart>("fflags");
 export const HART_TRAPS: usize = offsetof<Hart>("traps");

@@ -157,7 +157,7 @@ export class Lower {
       Emitter.i32(PAGE_SHIFT);
       Emitter.op(Wasm.I32_SHR_U);
       Emitter.memory(Wasm.I32_LOAD8_U, <u32>WRITABLE_MAP);
-      Emitter.op(Wasm.I32_EQZ);
+      Lower.isUnfit(size);
       Emitter.brIfUnlikely(0);
     }
     Emitter.br(1);
@@ -177,6 +177,19 @@ export class Lower {
     Emitter.op(Wasm.END);
     Emitter.get(Local.VA);
     Emitter.op(Wasm.I32_WRAP_I64);
+  }
+
+  /**
+   * Whether a store to Local.VA has to go by the TLB, given its page's byte of WRITABLE_MAP: where that is 0, or, lest the store reaches
+   * into a page of another kind, where it is not aligned. The byte is 0 or 1, so that one comparison finds both.
+   */
+  private static isUnfit(size: i64): void {
+    if (size == 1) return Emitter.op(Wasm.I32_EQZ);
+    Emitter.get(Local.VA);
+    Emitter.op(Wasm.I32_WRAP_I64);
+    Emitter.i32(<i32>size - 1);
+    Emitter.op(Wasm.I32_AND);
+    Emitter.op(Wasm.I32_LE_U);
   }
 
   /** Sees to it that Local.ENTRY is the TLB entry of [Local.VA, + size); leaves the region where there can be none. */

@@ -2,7 +2,7 @@
 
 import { Hart } from "../hart/hart";
 import { HART_PMPADDR, HART_PMPCFG } from "../hart/hart-offsets";
-import { PAGE_MASK, PAGE_SIZE, RAM_BASE } from "../layout";
+import { PAGE_MASK, PAGE_OFFSET_MASK, PAGE_SIZE, RAM_BASE } from "../layout";
 import { Privilege } from "../shared/privileged";
 import { Access } from "./access";
 import { Ram } from "./ram";
@@ -98,17 +98,21 @@ export class Pmp {
     return true;
   }
 
-  /** Whether `privilege` may load from and store to all of RAM. */
+  /** Whether `privilege` may load from and store to all of RAM, wherever an access begins and ends. */
   static opensRam(hart: Hart, privilege: u32): bool {
     const first = RAM_BASE;
     const final = RAM_BASE + <u64>Ram.size - 1;
     for (let i: u32 = 0; i < PMP_ENTRIES; i++) {
       const cfg = Pmp.cfg(hart, i);
-      if (!(cfg & Cfg.A) || (privilege == Privilege.M && !(cfg & Cfg.L))) continue;
+      if (!(cfg & Cfg.A)) continue;
       const start = Pmp.start(hart, i, cfg);
       const last = Pmp.last(hart, i, cfg);
       if (last + 1 <= start || final < start || first > last) continue;
-      return first >= start && final <= last && (cfg & (Cfg.R | Cfg.W)) == (Cfg.R | Cfg.W);
+      const open = (privilege == Privilege.M && !(cfg & Cfg.L)) || (cfg & (Cfg.R | Cfg.W)) == (Cfg.R | Cfg.W);
+      if (first >= start && final <= last) return open;
+      // An access that an entry matches in part fails, whatever is permitted (3.7.1, "Priority and Matching Logic"): but where
+      // pages end, none is in one piece.
+      if (!open || ((start | (last + 1)) & PAGE_OFFSET_MASK) != 0) return false;
     }
     return privilege == Privilege.M;
   }

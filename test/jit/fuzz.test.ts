@@ -49,14 +49,27 @@ describe("hostile guests come to the same state compiled as interpreted", () => 
 });
 
 const LOOPS_INSTRUCTIONS = 30_000;
-const nextSlice = (random: HartRandom): number => (random.chance(10) ? 1 + random.below(40) : 500 + random.below(3000));
+const MEMORY = ["paged", "window", "tlb"] as const;
+
+const createLoops = (): Promise<JitPair> => JitPair.create({ ramBytes: RANDOM_RAM_BYTES });
+
+function startLoops(pair: JitPair, seed: number): void {
+  const memory = MEMORY[seed % MEMORY.length] as (typeof MEMORY)[number];
+  pair.each((machine) => new RandomProgram(seed, { memory }).start(machine));
+}
+
+/** Length of the next slice, before which a round of dirty tracking may begin. */
+function nextSlice(pair: JitPair, random: HartRandom): number {
+  if (random.chance(20)) pair.each((machine) => machine.exports.clearDirty());
+  return random.chance(10) ? 1 + random.below(40) : 500 + random.below(3000);
+}
 
 /** Runs one program in a pair; answers the difference and how many instructions the slices before it have run. */
 function runLoops(pair: JitPair, seed: number): { difference: string; good: number; slice: number } | null {
-  pair.each((machine) => new RandomProgram(seed, { paged: seed % 2 === 1 }).start(machine));
+  startLoops(pair, seed);
   const random = new HartRandom(seed);
   for (let good = 0; good < LOOPS_INSTRUCTIONS; ) {
-    const slice = nextSlice(random);
+    const slice = nextSlice(pair, random);
     const difference = pair.run(slice);
     if (difference !== null) return { difference, good, slice };
     good += slice;
@@ -70,14 +83,15 @@ async function narrow(seed: number, { difference, good, slice }: { difference: s
   let pc = 0n;
   while (differs - equal > 1) {
     const middle = (equal + differs) >> 1;
-    const pair = await JitPair.create({ ramBytes: RANDOM_RAM_BYTES });
-    pair.each((machine) => new RandomProgram(seed, { paged: seed % 2 === 1 }).start(machine));
+    const pair = await createLoops();
+    startLoops(pair, seed);
     const random = new HartRandom(seed);
     for (let done = 0; done < good; ) {
-      const next = nextSlice(random);
+      const next = nextSlice(pair, random);
       pair.run(next);
       done += next;
     }
+    nextSlice(pair, random);
     const now = pair.run(middle);
     if (now === null) {
       equal = middle;
@@ -92,7 +106,7 @@ async function narrow(seed: number, { difference, good, slice }: { difference: s
 
 /** As above, for programs that are made of loops. */
 async function compareLoops(firstSeed: number, programs: number) {
-  const pair = await JitPair.create({ ramBytes: RANDOM_RAM_BYTES });
+  const pair = await createLoops();
   for (let seed = firstSeed; seed < firstSeed + programs; seed++) {
     const differing = runLoops(pair, seed);
     if (differing !== null) return { difference: await narrow(seed, differing), regions: 0 };
@@ -101,7 +115,9 @@ async function compareLoops(firstSeed: number, programs: number) {
 }
 
 describe("random loops of all instructions come to the same state compiled as interpreted", () => {
-  it("in M mode, and in S mode with their code mapped twice", { timeout: 120_000 }, async () => {
+  it("in M mode with and without a window, and in S mode with their code mapped twice", {
+    timeout: 120_000,
+  }, async () => {
     const PROGRAMS = 200;
     const { difference, regions } = await compareLoops(1, PROGRAMS);
     expect(difference).toBeNull();

@@ -53,20 +53,27 @@ describe("programs of the instruction tests", () => {
 });
 
 describe("C kernels", () => {
-  const INSTRUCTIONS = 3_000_000;
+  const INSTRUCTIONS = 1_500_000;
   let paths: Map<string, string>;
 
   beforeAll(() => {
     paths = new Map(kernelNames().map((name) => [name, compileKernel(name)]));
   });
 
-  it.each(kernelNames())("do the same compiled: %s", { timeout: TIMEOUT_MS }, async (name) => {
-    const pair = await BareMetalPair.load(paths.get(name) as string, 16 * MIB, HOT);
-    const random = new HartRandom(2);
-    const slice = () => (random.chance(20) ? 1 + random.below(100) : 1000 + random.below(200_000));
-    const { difference, instructions } = await pair.run({ instructions: INSTRUCTIONS, slice });
-    expect(difference).toBeNull();
-    expect(Number(instructions)).toBeGreaterThanOrEqual(INSTRUCTIONS);
-    expect(pair.machines.regions).toBeGreaterThan(2);
-  });
+  it.each(kernelNames())(
+    "do the same compiled, with a window and without: %s",
+    { timeout: TIMEOUT_MS },
+    async (name) => {
+      const pair = await BareMetalPair.load(paths.get(name) as string, 16 * MIB, HOT);
+      const random = new HartRandom(2);
+      const slice = () => (random.chance(20) ? 1 + random.below(100) : 1000 + random.below(200_000));
+      // What was compiled for a window runs without one, and the other way about.
+      for (const window of [true, false]) {
+        const { difference, instructions } = await pair.run({ instructions: INSTRUCTIONS, slice, window });
+        expect(difference).toBeNull();
+        expect(Number(instructions)).toBeGreaterThanOrEqual(INSTRUCTIONS);
+      }
+      expect(pair.machines.regions).toBeGreaterThan(2);
+    },
+  );
 });

@@ -212,6 +212,13 @@ export class HartMachine {
     return this.machineTrap;
   }
 
+  /** Runs guest code at `pc`, in the mode that the hart is in, until it traps to M mode; see catchTraps. */
+  runFrom(pc: bigint, limit = 100_000): Trapped {
+    this.setField64(Layout.HART.PC, pc);
+    this.runUntilIdle(limit);
+    return this.machineTrap;
+  }
+
   private runUntilIdle(limit: number): void {
     const exit = this.run(limit);
     if (exit !== RunExit.Idle) throw new Error(`guest code did not stop: pc=0x${this.pc.toString(16)} exit=${exit}`);

@@ -7,6 +7,7 @@ import { Privilege } from "../../src/generated/shared/privileged.js";
 import { RunExit } from "../../src/generated/shared/run-exit.js";
 import type { CoreHost } from "../../src/wasm/core.js";
 import { type HartMachine, PAGE, RAM_BASE } from "./hart-machine.js";
+import { closeWindow } from "./hart-state.js";
 import { JitPair } from "./jit-pair.js";
 
 const UART_THR = 0x1000_0000;
@@ -49,6 +50,8 @@ export interface PairedRunOptions {
   readonly instructions?: number;
   /** Length of the next slice. */
   readonly slice: () => number;
+  /** Without one, M mode goes by the TLB, and entry 0 of the PMP is locked. */
+  readonly window?: boolean;
 }
 
 export class BareMetalPair {
@@ -75,9 +78,12 @@ export class BareMetalPair {
   }
 
   /** Runs the program from its beginning. What was compiled before stays so, but for pages that the program has changed. */
-  async run({ instructions = 500_000_000, slice }: PairedRunOptions): Promise<PairedRun> {
+  async run({ instructions = 500_000_000, slice, window = true }: PairedRunOptions): Promise<PairedRun> {
     const { machines, devices } = this;
-    machines.each((machine) => this.#restore(machine));
+    machines.each((machine) => {
+      this.#restore(machine);
+      if (!window) closeWindow(machine);
+    });
     for (const device of devices) Object.assign(device, { output: "", finished: false });
     const start = machines.interpreted.icount;
     const done = () => machines.interpreted.icount - start;

@@ -1,7 +1,8 @@
 // Functions in guest memory, called on a pair of machines from outside.
 
-import { Cause, Csr, Privilege } from "../../src/generated/shared/privileged.js";
+import { Cause, Privilege } from "../../src/generated/shared/privileged.js";
 import { a0, a1 } from "./hart-code.js";
+import { ALL_OPEN, closedPmp, type HartState, putState, seesWindow } from "./hart-state.js";
 import { JitPair, type JitPairOptions } from "./jit-pair.js";
 
 /** Entries that leave no block of a function uncompiled. */
@@ -25,15 +26,29 @@ export interface Returned {
   readonly difference: string | null;
 }
 
-export async function createCallable(options: JitPairOptions = {}): Promise<JitPair> {
+export interface CallableOptions extends JitPairOptions {
+  /** Without one, M mode goes by the TLB. */
+  readonly window?: boolean;
+}
+
+/** All of memory is everybody's, but for the unused page where there is to be no window. */
+export async function createCallable({ window = true, ...options }: CallableOptions = {}): Promise<JitPair> {
   const pair = await JitPair.create(options);
   pair.each((machine) => {
     machine.catchTraps();
-    // All of memory to everybody.
-    machine.setCsr(Csr.PMPADDR0, (1n << 54n) - 1n);
-    machine.setCsr(Csr.PMPCFG0, 0x1fn);
+    putState(machine, { pmp: window ? [ALL_OPEN] : closedPmp(machine) });
+    if (seesWindow(machine) !== window) throw new Error(`the hart ${window ? "has no" : "has a"} window`);
   });
   return pair;
+}
+
+/** Runs `pc` on both in a state of its own until it traps to M mode; answers what differs. */
+export function callIn(pair: JitPair, pc: bigint, state: HartState): string | null {
+  pair.each((machine) => {
+    putState(machine, state);
+    machine.runFrom(pc);
+  });
+  return pair.difference;
 }
 
 /** Calls `pc` on both until it traps; throws unless both trapped for `cause`. */

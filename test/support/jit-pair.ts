@@ -12,6 +12,34 @@ export const HOT = 2;
 /** Differences that a report goes into. */
 const MOST_REPORTED = 6;
 
+/** Where a CodePage says whether it has blocks: see assembly/hart/code-cache.ts. */
+const CODE_PAGE_LIVE = 8196;
+
+/** Pages that are dirty on one alone, or where stores go unnoticed that have to be noticed. */
+function pageDifferences(interpreted: HartMachine, compiled: HartMachine): string[] {
+  const found: string[] = [];
+  const pages = compiled.ramBytes / Layout.PAGE.SIZE;
+  const { BITMAP } = Layout.DIRTY;
+  const dirtyOf = ({ core }: HartMachine) => core.bytes.subarray(BITMAP, BITMAP + pages / 8);
+  const [expected, dirty] = [dirtyOf(interpreted), dirtyOf(compiled)];
+  if (Buffer.compare(expected, dirty) !== 0) {
+    const at = dirty.findIndex((byte, index) => byte !== expected[index]);
+    found.push(`dirty pages from ${8 * at} on 0b${expected[at]?.toString(2)} / 0b${dirty[at]?.toString(2)}`);
+  }
+  const { view, core } = compiled;
+  for (let page = 0; page < pages && found.length < MOST_REPORTED; page++) {
+    if (core.bytes[Layout.WRITABLE.MAP + page] === 0) continue;
+    const codePage = view.getUint32(Layout.CODE.PAGE_INDEX + 4 * page, true);
+    if ((((dirty[page >> 3] as number) >> (page & 7)) & 1) === 0) {
+      found.push(`stores to page ${page} go unnoticed, which is clean`);
+    }
+    if (codePage !== 0 && view.getUint32(codePage + CODE_PAGE_LIVE, true) !== 0) {
+      found.push(`stores to page ${page} go unnoticed, which has code`);
+    }
+  }
+  return found;
+}
+
 /** In what two harts or their RAM differ, or null. */
 export function differenceOf(interpreted: HartMachine, compiled: HartMachine): string | null {
   const found = hartDifferences(interpreted.view, compiled.view, compiled.hart, MOST_REPORTED).map(
@@ -22,6 +50,7 @@ export function differenceOf(interpreted: HartMachine, compiled: HartMachine): s
     const at = a.findIndex((byte, index) => byte !== b[index]);
     found.push(`RAM at 0x${(Layout.RAM.BASE + at).toString(16)} 0x${a[at]?.toString(16)} / 0x${b[at]?.toString(16)}`);
   }
+  found.push(...pageDifferences(interpreted, compiled));
   return found.length === 0 ? null : `interpreted / compiled: ${found.join(", ")}`;
 }
 

@@ -12,6 +12,7 @@ import { Code, INSTRUCTION_TABLE, instruction, s0, s1, sp, t0, zero } from "./ha
 import { type HartMachine, PAGE, RAM_BASE } from "./hart-machine.js";
 import { AddressSpace, PagePool, RW, RX } from "./hart-page-tables.js";
 import { HartRandom } from "./hart-random.js";
+import { closeWindow } from "./hart-state.js";
 
 export const RANDOM_RAM_BYTES = 0x2_0000;
 
@@ -65,8 +66,8 @@ const DOUBLES = [0n, 1n << 63n, 0x3ff0n << 48n, 0x7ff0n << 48n, 0x7ff8n << 48n, 
 const SINGLES = [0n, 0x8000_0000n, 0x3f80_0000n, 0x7f80_0000n, 0x7fc0_0000n, 0x7fa0_0000n, 1n, 0x0080_0000n];
 
 export interface RandomProgramOptions {
-  /** In S mode behind page tables, its code at two addresses; else in M mode. */
-  readonly paged: boolean;
+  /** In S mode behind page tables, its code at two addresses; or in M mode, with or without a window. */
+  readonly memory: "paged" | "window" | "tlb";
 }
 
 export class RandomProgram {
@@ -90,11 +91,16 @@ export class RandomProgram {
     const data = new Uint8Array(Number(DATA_PAGES * PAGE));
     random.fill(data);
     machine.write(DATA, data);
-    const satp = this.options.paged ? this.#map(machine) : 0n;
+    const satp = this.#paged ? this.#map(machine) : 0n;
     machine.put(this.#setup(satp));
     machine.reset(SETUP, Privilege.M);
+    if (this.options.memory === "tlb") closeWindow(machine);
     machine.setClock(0n, 0x4000_0000);
     for (let f = 0; f < 32; f++) machine.setField64(Layout.HART.F + 8 * f, this.#float());
+  }
+
+  get #paged(): boolean {
+    return this.options.memory === "paged";
   }
 
   #float(): bigint {
@@ -134,7 +140,7 @@ export class RandomProgram {
     set(Csr.MIE, 1n << 7n);
     set(Csr.FRM, BigInt(random.pick([0, 0, 0, 1, 4, 5])));
     set(Csr.SATP, satp);
-    const privilege = BigInt(this.options.paged ? Privilege.S : Privilege.M);
+    const privilege = BigInt(this.#paged ? Privilege.S : Privilege.M);
     set(Csr.MSTATUS, BigInt(Mstatus.FS) | (1n << 7n) | (privilege << 11n) | (BigInt(random.below(2)) << 18n));
     set(Csr.MEPC, CODE);
     const data = satp === 0n ? DATA : DATA_VIEW;
@@ -151,7 +157,7 @@ export class RandomProgram {
 
   /** Steps over what trapped; from an interrupt, or from where nothing can be fetched, it goes to some place in the code. */
   #handler(): Code {
-    const { paged } = this.options;
+    const paged = this.#paged;
     const code = new Code(HANDLER).csrr(t5, Csr.MCAUSE).to("elsewhere", "blt", { rs1: t5 });
     for (const cause of [1, 12]) code.addi(t6, zero, cause).to("elsewhere", "beq", { rs1: t5, rs2: t6 });
     code.csrr(t5, Csr.MEPC).addi(t5, t5, 4).csrw(Csr.MEPC, t5).op("mret").label("elsewhere");

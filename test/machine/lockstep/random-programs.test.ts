@@ -22,7 +22,7 @@ async function verify(firstSeed: number, programs: number): Promise<number> {
   });
   const machine = HartMachine.over(lockstep.core.withExports(lockstep.exports));
   for (let seed = firstSeed; seed < firstSeed + programs; seed++) {
-    new RandomProgram(seed, { paged: seed % 2 === 1 }).start(machine);
+    new RandomProgram(seed, { memory: seed % 2 === 1 ? "paged" : "window" }).start(machine);
     const random = new HartRandom(seed);
     try {
       for (let run = 0; run < INSTRUCTIONS; ) {
