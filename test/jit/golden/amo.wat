@@ -330,12 +330,16 @@
                     (local.get 15)
                     (local.get 17)))
                 (br_if 0 (;@6;)
-                  (i32.eqz
+                  (i32.le_u
                     (i32.load8_u offset=6291456
                       (i32.shr_u
                         (i32.wrap_i64
                           (local.get 15))
-                        (i32.const 12)))))
+                        (i32.const 12)))
+                    (i32.and
+                      (i32.wrap_i64
+                        (local.get 15))
+                      (i32.const 3))))
                 (br 1 (;@5;)))
               (local.set 15
                 (i64.add
@@ -489,12 +493,16 @@
                     (local.get 15)
                     (local.get 17)))
                 (br_if 0 (;@6;)
-                  (i32.eqz
+                  (i32.le_u
                     (i32.load8_u offset=6291456
                       (i32.shr_u
                         (i32.wrap_i64
                           (local.get 15))
-                        (i32.const 12)))))
+                        (i32.const 12)))
+                    (i32.and
+                      (i32.wrap_i64
+                        (local.get 15))
+                      (i32.const 7))))
                 (br 1 (;@5;)))
               (local.set 15
                 (i64.add
@@ -596,12 +604,16 @@
                         (local.get 15)
                         (local.get 17)))
                     (br_if 0 (;@7;)
-                      (i32.eqz
+                      (i32.le_u
                         (i32.load8_u offset=6291456
                           (i32.shr_u
                             (i32.wrap_i64
                               (local.get 15))
-                            (i32.const 12)))))
+                            (i32.const 12)))
+                        (i32.and
+                          (i32.wrap_i64
+                            (local.get 15))
+                          (i32.const 3))))
                     (br 1 (;@6;)))
                   (local.set 15
                     (i64.add
@@ -755,12 +767,16 @@
                         (local.get 15)
                         (local.get 17)))
                     (br_if 0 (;@7;)
-                      (i32.eqz
+                      (i32.le_u
                         (i32.load8_u offset=6291456
                           (i32.shr_u
                             (i32.wrap_i64
                               (local.get 15))
-                            (i32.const 12)))))
+                            (i32.const 12)))
+                        (i32.and
+                          (i32.wrap_i64
+                            (local.get 15))
+                          (i32.const 7))))
                     (br 1 (;@6;)))
                   (local.set 15
                     (i64.add
@@ -862,12 +878,16 @@
                             (local.get 15)
                             (local.get 17)))
                         (br_if 0 (;@8;)
-                          (i32.eqz
+                          (i32.le_u
                             (i32.load8_u offset=6291456
                               (i32.shr_u
                                 (i32.wrap_i64
                                   (local.get 15))
-                                (i32.const 12)))))
+                                (i32.const 12)))
+                            (i32.and
+                              (i32.wrap_i64
+                                (local.get 15))
+                              (i32.const 3))))
                         (br 1 (;@7;)))
                       (local.set 15
                         (i64.add
@@ -1021,12 +1041,16 @@
                             (local.get 15)
                             (local.get 17)))
                         (br_if 0 (;@8;)
-                          (i32.eqz
+                          (i32.le_u
                             (i32.load8_u offset=6291456
                               (i32.shr_u
                                 (i32.wrap_i64
                                   (local.get 15))
-                                (i32.const 12)))))
+                                (i32.const 12)))
+                            (i32.and
+                              (i32.wrap_i64
+                                (local.get 15))
+                              (i32.const 7))))
                         (br 1 (;@7;)))
                       (local.set 15
                         (i64.add

@@ -380,12 +380,16 @@
                     (local.get 15)
                     (local.get 17)))
                 (br_if 0 (;@6;)
-                  (i32.eqz
+                  (i32.le_u
                     (i32.load8_u offset=6291456
                       (i32.shr_u
                         (i32.wrap_i64
                           (local.get 15))
-                        (i32.const 12)))))
+                        (i32.const 12)))
+                    (i32.and
+                      (i32.wrap_i64
+                        (local.get 15))
+                      (i32.const 7))))
                 (br 1 (;@5;)))
               (local.set 15
                 (i64.add
