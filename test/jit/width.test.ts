@@ -53,6 +53,22 @@ function extension(code: Code, random: HartRandom): void {
   code.op(random.pick(["srli", "srai"]), { rd, rs1: rd, imm: random.chance(70) ? by : 32 - random.below(8) });
 }
 
+/** Two shifts and an `or`, which are a rotation unless something comes between them, or they do not fit together. */
+function rotation(code: Code, random: HartRandom): void {
+  const register = (): number => FIRST + random.below(REGISTERS);
+  const [left, right] = random.pick([
+    ["slliw", "srliw"],
+    ["slli", "srli"],
+  ]) as [string, string];
+  const by = 1 + random.below(31);
+  const [source, a, b] = [register(), register(), register()];
+  code.op(left, { rd: a, rs1: source, imm: by });
+  if (random.chance(20)) code.word(computation(random));
+  code.op(right, { rd: b, rs1: source, imm: (left === "slli" ? 64 : 32) - by });
+  if (random.chance(20)) code.word(computation(random));
+  code.op(random.pick(["or", "xor"]), { rd: register(), rs1: a, rs2: b });
+}
+
 function program(random: HartRandom): Code {
   const code = new Code(CODE).label("loop");
   for (let n = 0; n < 300; n++) {
@@ -62,7 +78,8 @@ function program(random: HartRandom): Code {
     if (roll < 5) code.load(random.pick(["lw", "ld", "lbu", "lh"]), value, rs1, random.below(200));
     else if (roll < 9) code.store(random.pick(["sw", "sd", "sb"]), value, rs1, random.below(200));
     else if (roll < 12) code.op("bgeu", { rs1: value, rs2: FIRST + random.below(REGISTERS), imm: 4 });
-    else if (roll < 20) extension(code, random);
+    else if (roll < 18) extension(code, random);
+    else if (roll < 24) rotation(code, random);
     else code.word(computation(random));
   }
   return code.j("loop");
@@ -70,7 +87,7 @@ function program(random: HartRandom): Code {
 
 describe("straight-line code of words", () => {
   it("leaves every register as the interpreter does, wherever it is left", async () => {
-    const PROGRAMS = 30;
+    const PROGRAMS = 60;
     const pair = await JitPair.create({ ramBytes: 0x2_0000, hot: HOT });
     for (let seed = 1; seed <= PROGRAMS; seed++) {
       const random = new HartRandom(seed);
