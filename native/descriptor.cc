@@ -1,8 +1,9 @@
-// close(2).
+// close(2), and O_NONBLOCK of fcntl(2).
 #include "descriptor.h"
 
 #include <cerrno>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "arguments.h"
@@ -13,6 +14,12 @@ void CloseDescriptor(const Napi::CallbackInfo& info) {
   int fd = static_cast<int>(Integer(Options(info), "fd"));
   // After EINTR the descriptor is closed on Linux, and its number may be somebody else's already.
   if (close(fd) == -1 && errno != EINTR) throw SystemError(info.Env(), errno, "close");
+}
+
+void SetNonBlocking(const Napi::CallbackInfo& info) {
+  int fd = static_cast<int>(Integer(Options(info), "fd"));
+  int flags = fcntl(fd, F_GETFL);
+  if (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1) throw SystemError(info.Env(), errno, "fcntl");
 }
 
 }  // namespace vkrun

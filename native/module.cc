@@ -20,6 +20,7 @@ namespace vkrun {
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   // descriptor.cc
   exports.Set("closeDescriptor", Napi::Function::New(env, CloseDescriptor, "closeDescriptor"));
+  exports.Set("setNonBlocking", Napi::Function::New(env, SetNonBlocking, "setNonBlocking"));
   // directory-entry.cc
   exports.Set("openAt", Napi::Function::New(env, OpenAt, "openAt"));
   exports.Set("statusOf", Napi::Function::New(env, StatusOf, "statusOf"));

@@ -4,6 +4,7 @@ export type { BootOptions, LogRecord, NetworkOptions } from "./api/boot-options.
 export type { VKernelConsole } from "./api/console-stream.js";
 export type { DriveOptions } from "./api/drive-options.js";
 export type { NetworkPort, NetworkPortEvents } from "./api/network-port.js";
+export type { PortOptions } from "./api/port-options.js";
 export type { ShareOptions } from "./api/share-options.js";
 export { type NetworkedVKernel, VKernel, type VKernelEvents } from "./api/vkernel.js";
 export { VkrunError, type VkrunErrorCode, type VkrunErrorOptions } from "./errors.js";

@@ -20,6 +20,8 @@ export interface LockedRange {
 export interface NativeAddon {
   /** Closes what the addon opened. Node's own `close` warns of descriptors that it has not opened itself. */
   closeDescriptor(options: { fd: number }): void;
+  /** Reads and writes fail with EAGAIN instead of waiting. */
+  setNonBlocking(options: { fd: number }): void;
   /** Locks all of an open file without waiting; false when somebody else holds a lock that excludes this one. */
   lockFile(options: { fd: number; exclusive: boolean }): boolean;
   /** Reads what needs no waiting for a disk, from the beginning on: how many bytes, possibly none. */

@@ -15,6 +15,7 @@ import { requireSlots } from "./device-slots.js";
 import { type DriveOptions, resolveDrives } from "./drive-options.js";
 import { macOfName, parseMac } from "./mac-address.js";
 import { parseMemorySize, parseMemoryTarget } from "./memory-size.js";
+import { type PortOptions, resolvePorts } from "./port-options.js";
 import { resolveShare, type ShareOptions } from "./share-options.js";
 
 /** Something worth writing down: from the boot loader, a device, or the console port that nobody reads. */
@@ -71,6 +72,8 @@ export interface BootOptions {
   perfMap?: boolean;
   /** Window size that the virtio console reports. */
   consoleSize?: ConsoleSize;
+  /** Up to six ports besides the console, by virtio. */
+  ports?: readonly PortOptions[];
   /** Give the guest a network device: `VKernel.network` is the other end of its cable. Default false. */
   network?: boolean | NetworkOptions;
   /**
@@ -135,6 +138,7 @@ export function resolveOptions(options: BootOptions): MachineConfig {
     perfMap: options.perfMap ?? false,
     ...(options.symbols !== undefined && { symbols: resolve(options.symbols) }),
     packedRings: options.packedRings ?? false,
+    ports: resolvePorts(options.ports ?? []),
     noReboot: options.noReboot ?? false,
     ...(consoleSize !== undefined && { consoleSize: { columns: consoleSize.columns, rows: consoleSize.rows } }),
     ...(network !== undefined && { network }),

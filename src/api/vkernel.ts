@@ -38,11 +38,15 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
   readonly name: string;
   /** The guest's console: write to type, read what it prints. */
   readonly console: VKernelConsole;
+  /** The guest's stream ports, by name. */
+  readonly ports: ReadonlyMap<string, VKernelConsole>;
   /** The other end of the guest's network cable; undefined without the option `network`. */
   readonly network: NetworkPort | undefined;
   readonly #log: ((record: LogRecord) => void) | undefined;
   readonly #worker: Worker;
   readonly #ramBytes: number;
+  /** Of each port, if that is what it is bound to. */
+  readonly #streams: readonly (VKernelConsole | undefined)[];
   #memoryTarget: number | undefined;
   readonly #started: Promise<void>;
   readonly #ended: Promise<Exit>;
@@ -84,6 +88,15 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
       acknowledge: (bytes) => this.#post({ type: "acknowledge", bytes }),
       resize: (columns, rows) => this.#post({ type: "resize", columns, rows }),
     });
+    this.#streams = config.ports.map(({ backend }, index) =>
+      backend.type === "stream" ? this.#stream(index + 1) : undefined,
+    );
+    this.ports = new Map(
+      config.ports.flatMap(({ name }, index) => {
+        const stream = this.#streams[index];
+        return stream === undefined ? [] : [[name, stream]];
+      }),
+    );
     this.network = frames && this.#connect(config, frames);
     let started: () => void = () => undefined;
     let ended: (exit: Exit) => void = () => undefined;
@@ -158,6 +171,14 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
     await this.stop().catch(() => undefined);
   }
 
+  #stream(port: number): VKernelConsole {
+    return new VKernelConsole({
+      input: (bytes) => this.#post({ type: "portInput", port, bytes }, [bytes.buffer as ArrayBuffer]),
+      acknowledge: (bytes) => this.#post({ type: "portAcknowledge", port, bytes }),
+      resize: (columns, rows) => this.#post({ type: "resize", columns, rows, port }),
+    });
+  }
+
   #connect({ network }: MachineConfig, { fromGuest, toGuest }: FrameCounts): NetworkPort | undefined {
     if (network === undefined) return undefined;
     return new NetworkPort(formatMac(network.mac), {
@@ -194,6 +215,7 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
     this.#worker.on("exit", (code) => {
       this.#gone = true;
       this.console.ended();
+      for (const stream of this.#streams) stream?.ended();
       failure ??= exit === undefined ? threadDied(code) : undefined;
       if (failure === undefined) {
         ended(exit as Exit);
@@ -218,6 +240,12 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
     switch (message.type) {
       case "console":
         this.console.arrived(message.bytes);
+        return;
+      case "port":
+        this.#streams[message.port - 1]?.arrived(message.bytes);
+        return;
+      case "portConsumed":
+        this.#streams[message.port - 1]?.consumed(message.bytes);
         return;
       case "frame":
         this.network?.arrived(message.frame);

@@ -10,11 +10,14 @@ export interface CharBackend {
    * without it takes everything at once.
    */
   readonly congested?: boolean;
+  /** Whether there is somebody at the other end; a backend without it has always somebody there. */
+  readonly connected?: boolean;
   /**
    * Called once by the device; the backend calls `onData` for every chunk that the user sends to the guest (the device
-   * copies what it keeps), and `onDrain` when it is no longer congested.
+   * copies what it keeps), `onDrain` when it is no longer congested, and `onConnected` when `connected` has changed. A
+   * machine that was reset has new devices: the newest one is attached.
    */
-  attach(onData: (bytes: Uint8Array) => void, onDrain?: () => void): void;
+  attach(onData: (bytes: Uint8Array) => void, onDrain?: () => void, onConnected?: (connected: boolean) => void): void;
   /** The guest does not read fast enough: no `onData`, please, until `resume`. Chunks already on their way are kept. */
   pause?(): void;
   resume?(): void;

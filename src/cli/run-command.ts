@@ -7,6 +7,7 @@ import {
   type DriveOptions,
   type Exit,
   type JitMode,
+  type PortOptions,
   type ShareOptions,
   VKernel,
   VkrunError,
@@ -16,6 +17,7 @@ import { parseDrive } from "./drive-option.js";
 import { EXIT_STATUS_HELP, ExitStatus, exitStatus, SIGNAL_BASE } from "./exit-status.js";
 import { jitStatsTable } from "./jit-stats-table.js";
 import { openLog } from "./log-sink.js";
+import { collectPort } from "./port-option.js";
 import { collectShare } from "./share-argument.js";
 import { Terminal } from "./terminal.js";
 
@@ -36,6 +38,8 @@ interface RunOptions {
   jitStats?: boolean;
   perfMap?: boolean;
   symbols?: string;
+  virtserialport?: PortOptions[];
+  virtconsole?: PortOptions[];
   memoryTarget?: string;
   balloon: boolean;
   packedRings?: boolean;
@@ -97,6 +101,16 @@ export function runCommand(): Command {
     .option("--jit-stats", "print at the end what compiled code was worth, and where time went")
     .option("--perf-map", "have V8 write /tmp/perf-PID.map, for `perf report`")
     .option("--symbols <file>", "names for --jit-stats and --perf-map: a System.map or an ELF file")
+    .option(
+      "--virtserialport <type,path=file,name=name>",
+      "a port of the guest: pty, tty, socket or file",
+      collectPort(false),
+    )
+    .option(
+      "--virtconsole <type,path=file[,name=name]>",
+      "the same, as a terminal of the guest (hvc1 and on)",
+      collectPort(true),
+    )
     .option("--memory-target <size>", "memory that the guest's balloon leaves it with (default: all)")
     .option("--no-balloon", "no balloon: free memory of the guest stays with it")
     .option("--packed-rings", "offer packed virtqueues to the guest's drivers, besides split ones")
@@ -204,6 +218,7 @@ async function bootOptions(disk: string | undefined, options: RunOptions): Promi
     ...definedOnly(given),
     drives,
     shares,
+    ports: [...(options.virtconsole ?? []), ...(options.virtserialport ?? [])],
     console: options.console,
     jit: options.jit,
     balloon,

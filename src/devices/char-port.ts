@@ -14,6 +14,8 @@ export interface CharPortOptions {
   readonly onInput: () => void;
   /** `blocked` went back to false. */
   readonly onUnblocked: () => void;
+  /** Somebody came to the other end, or left it; of no interest to devices that have no means to tell the guest. */
+  readonly onConnected?: (connected: boolean) => void;
 }
 
 export interface CharPortState {
@@ -48,7 +50,9 @@ export class CharPort {
     options.backend.attach(
       (bytes) => this.#arrived(bytes),
       () => this.#drained(),
+      (connected) => this.#connected(connected),
     );
+    if (options.backend.connected === true) this.#connected(true);
   }
 
   /** Moves waiting input to `target`; answers how many bytes. */
@@ -141,6 +145,13 @@ export class CharPort {
       this.blocked = false;
       onUnblocked();
     });
+  }
+
+  #connected(connected: boolean): void {
+    const { input, label, onConnected } = this.#options;
+    if (onConnected === undefined) return;
+    const payload = Uint8Array.of(connected ? 1 : 0);
+    input.post(label("connected"), (recorded = payload) => onConnected(recorded[0] === 1), payload);
   }
 
   #balance(): void {

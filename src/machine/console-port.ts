@@ -17,12 +17,15 @@ export interface ConsolePortOptions {
   readonly replaying: boolean;
   /** So many bytes of input are no longer waiting here. */
   readonly consumed: (bytes: number) => void;
+  /** In a replay: false for a port that somebody had to come to. */
+  readonly connected?: boolean;
 }
 
 export class ConsolePort implements CharBackend {
   readonly #options: ConsolePortOptions;
   #onData: ((bytes: Uint8Array) => void) | undefined;
   #onDrain: (() => void) | undefined;
+  #onConnected: ((connected: boolean) => void) | undefined;
   #output: Uint8Array = new Uint8Array(4096);
   #outputLength = 0;
   #unacknowledged = 0;
@@ -33,8 +36,11 @@ export class ConsolePort implements CharBackend {
   #inputPaused = false;
   #replayedCongestion = false;
 
+  readonly connected?: boolean;
+
   constructor(options: ConsolePortOptions) {
     this.#options = options;
+    if (options.connected !== undefined) this.connected = options.connected;
   }
 
   // What the device calls
@@ -56,9 +62,10 @@ export class ConsolePort implements CharBackend {
   }
 
   /** A machine that was reset has new devices: the newest one is attached. */
-  attach(onData: (bytes: Uint8Array) => void, onDrain?: () => void): void {
+  attach(onData: (bytes: Uint8Array) => void, onDrain?: () => void, onConnected?: (connected: boolean) => void): void {
     this.#onData = onData;
     this.#onDrain = onDrain;
+    this.#onConnected = onConnected;
     this.#inputPaused = false;
   }
 
@@ -151,6 +158,11 @@ export class ConsolePort implements CharBackend {
   /** The recorded user has caught up. */
   replayDrain(): void {
     this.#onDrain?.();
+  }
+
+  /** Somebody came to the recorded port, or left it. */
+  replayConnected(connected: boolean): void {
+    this.#onConnected?.(connected);
   }
 
   /** Recorded input, which comes in the pieces that the device once took: it goes past the queue. */

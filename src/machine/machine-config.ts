@@ -44,6 +44,19 @@ export interface ConsoleSize {
   readonly rows: number;
 }
 
+/** A port besides the console. */
+export interface PortConfig {
+  readonly name: string;
+  /** The guest makes a terminal of it (hvc1 and on), not a plain device. */
+  readonly isConsole: boolean;
+  readonly backend: PortBackend;
+}
+
+/** What a port is bound to: a stream of the embedder's, or something at a path of the host. */
+export type PortBackend =
+  | { readonly type: "stream" }
+  | { readonly type: "pty" | "tty" | "socket" | "file"; readonly path: string };
+
 export interface NetworkConfig {
   /** Six bytes, a unicast address. */
   readonly mac: Uint8Array;
@@ -85,6 +98,7 @@ export interface MachineConfig {
   readonly boot: BootSource;
   readonly console: ConsoleKind;
   readonly consoleSize?: ConsoleSize;
+  readonly ports: readonly PortConfig[];
   /** A network device, whose cable ends with the embedder. */
   readonly network?: NetworkConfig;
   /** Bytes that a balloon is to leave the guest with at boot; undefined for a guest without one. */
@@ -99,6 +113,9 @@ export interface MachineConfig {
   /** Inputs come from this file, and from nowhere else. */
   readonly replay?: string;
 }
+
+/** Ports besides the console, and how long their names can be. */
+export { MAX_PORTS, PORT_NAME_MAX } from "../devices/virtio/console.js";
 
 /** Why a vkernel ended. */
 export type ExitReason =

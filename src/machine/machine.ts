@@ -15,7 +15,7 @@ import { TestFinisher } from "../devices/test-finisher.js";
 import { Virtio9p } from "../devices/virtio/9p.js";
 import { type BalloonStats, VirtioBalloon } from "../devices/virtio/balloon.js";
 import { type DiskFailure, VirtioBlk } from "../devices/virtio/blk.js";
-import { VirtioConsole } from "../devices/virtio/console.js";
+import { type PortOptions, VirtioConsole } from "../devices/virtio/console.js";
 import { VirtioMmio, virtioIrq } from "../devices/virtio/mmio-transport.js";
 import { VirtioNet } from "../devices/virtio/net.js";
 import { VirtioRng } from "../devices/virtio/rng.js";
@@ -46,6 +46,8 @@ export interface MachineOptions {
   readonly serial: CharBackend;
   readonly virtioConsole: CharBackend;
   readonly consoleSize: ConsoleSize | undefined;
+  /** Ports besides the console. */
+  readonly ports: readonly PortOptions[];
   readonly network: { readonly backend: NetBackend; readonly mac: Uint8Array } | undefined;
   readonly packedRings: boolean;
   /** Pages for the balloon at boot; undefined for a machine without one. */
@@ -148,7 +150,9 @@ export class Machine {
       plug(new VirtioBlk({ ...drive, name, context, onFailure }));
     }
     const { consoleSize: size, network, virtioConsole } = options;
-    this.console = plug(new VirtioConsole({ name: "hvc0", context, backend: virtioConsole, ...(size && { size }) }));
+    this.console = plug(
+      new VirtioConsole({ name: "hvc0", context, backend: virtioConsole, ports: options.ports, ...(size && { size }) }),
+    );
     plug(new VirtioRng({ name: "rng0", context, entropy: (length) => randomBytes(length) }));
     const { balloonPages: pages, onMemoryStats: onStats } = options;
     if (pages !== undefined) this.balloon = plug(new VirtioBalloon({ name: "balloon0", context, pages, onStats }));

@@ -51,7 +51,8 @@ export class MemoryControl {
 
   async stats(): Promise<MemoryStats> {
     const { ramBytes, replaying } = this.#options;
-    if (!replaying && this.#balloon?.pollStats()) {
+    if (!replaying && this.#balloon?.answersPolls) {
+      this.#balloon.pollStats();
       await new Promise<void>((resolve) => {
         this.#waiting.push(resolve);
         setTimeout(resolve, ANSWER_MS).unref();

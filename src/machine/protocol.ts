@@ -32,8 +32,11 @@ export type ToWorker =
   | { readonly type: "input"; readonly bytes: Uint8Array }
   /** So many bytes of console output were taken. */
   | { readonly type: "acknowledge"; readonly bytes: number }
+  | { readonly type: "portInput"; readonly port: number; readonly bytes: Uint8Array }
+  | { readonly type: "portAcknowledge"; readonly port: number; readonly bytes: number }
   | { readonly type: "frame"; readonly frame: Uint8Array }
-  | { readonly type: "resize"; readonly columns: number; readonly rows: number }
+  /** Of the console, or of a port from 1 on. */
+  | { readonly type: "resize"; readonly columns: number; readonly rows: number; readonly port?: number }
   /** Bytes that the guest is to be left with. */
   | { readonly type: "memoryTarget"; readonly bytes: number }
   | { readonly type: "stop" }
@@ -43,6 +46,8 @@ export type FromWorker =
   /** The first machine is built and loaded; the guest runs. */
   | { readonly type: "started" }
   | { readonly type: "console"; readonly bytes: Uint8Array }
+  | { readonly type: "port"; readonly port: number; readonly bytes: Uint8Array }
+  | { readonly type: "portConsumed"; readonly port: number; readonly bytes: number }
   | { readonly type: "frame"; readonly frame: Uint8Array }
   /** So many bytes of console input went to the guest. */
   | { readonly type: "consumed"; readonly bytes: number }

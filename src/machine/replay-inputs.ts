@@ -2,42 +2,50 @@
 import type { ConsolePort } from "./console-port.js";
 import type { Machine } from "./machine.js";
 import type { EmbedderPort } from "./network-port.js";
+import type { Ports } from "./ports.js";
 
-/** Labels are DEVICE:NUMBER or DEVICE:KIND:NUMBER. */
-function kindOf(label: string | undefined): string | undefined {
-  const parts = label?.split(":") ?? [];
-  return parts.length === 3 ? parts[1] : undefined;
+/** Labels are DEVICE:NUMBER or DEVICE:KIND:NUMBER; the kind ends in the number of a port where that is not the console. */
+function kindOf(label: string | undefined): { kind: string | undefined; port: number } {
+  const [, kind, port] = /^[^:]*:([a-z]+)(\d*):\d+$/.exec(label ?? "") ?? [];
+  return { kind, port: Number(port ?? 0) };
+}
+
+export interface ReplayTargets {
+  readonly console: ConsolePort;
+  readonly ports: Ports | undefined;
+  readonly network: EmbedderPort | undefined;
+  readonly machine: Machine;
 }
 
 export class ReplayInputs {
-  readonly #port: ConsolePort;
-  readonly #network: EmbedderPort | undefined;
-  readonly #machine: Machine;
+  readonly #targets: ReplayTargets;
 
-  constructor(port: ConsolePort, network: EmbedderPort | undefined, machine: Machine) {
-    this.#port = port;
-    this.#network = network;
-    this.#machine = machine;
+  constructor(targets: ReplayTargets) {
+    this.#targets = targets;
   }
 
   /** The input that the recording has at the end of the coming slice: some come about within the slice. */
   expect(label: string | undefined): void {
-    this.#port.replayCongestion(kindOf(label) === "congested");
+    const { kind, port } = kindOf(label);
+    const congested = kind === "congested";
+    this.#targets.console.replayCongestion(congested && port === 0);
+    this.#targets.ports?.replayCongestion(congested ? port : undefined);
   }
 
   /** Has the device post the input. False where that is the guest's or the host's doing, which may take its time. */
   feed(label: string, payload: Uint8Array | undefined): boolean {
-    const kind = kindOf(label);
-    if (kind === "drained") this.#port.replayDrain();
-    else if (kind === "input" && payload !== undefined) this.#port.inject(payload);
-    else if (kind === "frame" && payload !== undefined) this.#network?.inject(payload);
-    else if (kind === "poll") return this.#machine.balloon?.pollStats() ?? false;
-    else if (kind === "target" && payload?.length === 4) {
-      const pages = new DataView(payload.buffer, payload.byteOffset, payload.length).getUint32(0, true);
-      this.#machine.balloon?.setTarget(pages);
-    } else if (kind === "resize" && payload?.length === 4) {
-      const size = new DataView(payload.buffer, payload.byteOffset, payload.length);
-      this.#machine.console.resize(size.getUint16(0, true), size.getUint16(2, true));
+    const { console, ports, network, machine } = this.#targets;
+    const { kind, port } = kindOf(label);
+    const end = port === 0 ? console : ports?.end(port);
+    const fields = payload && new DataView(payload.buffer, payload.byteOffset, payload.length);
+    if (kind === "drained") end?.replayDrain();
+    else if (kind === "input" && payload !== undefined) end?.inject(payload);
+    else if (kind === "connected" && payload !== undefined) end?.replayConnected(payload[0] === 1);
+    else if (kind === "frame" && payload !== undefined) network?.inject(payload);
+    else if (kind === "poll") machine.balloon?.pollStats();
+    else if (kind === "target" && fields?.byteLength === 4) machine.balloon?.setTarget(fields.getUint32(0, true));
+    else if (kind === "resize" && fields?.byteLength === 4) {
+      machine.console.resize(fields.getUint16(0, true), fields.getUint16(2, true), port);
     } else return false;
     return true;
   }

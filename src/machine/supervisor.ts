@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import type { CharBackend } from "../backends/char-backend.js";
 import { planBoot } from "../boot/boot-plan.js";
+import type { VirtioConsole } from "../devices/virtio/console.js";
 import { nativeUnavailable } from "../native.js";
 import { Core, type CoreModule } from "../wasm/core.js";
 import { ConsolePort } from "./console-port.js";
@@ -20,6 +21,7 @@ import { MemoryControl } from "./memory-control.js";
 import type { EmbedderPort } from "./network-port.js";
 import { conclude } from "./outcome.js";
 import { PanicWatch } from "./panic-watch.js";
+import { Ports } from "./ports.js";
 import type { LogLevel } from "./protocol.js";
 import { clearMemory, hashRam, residentBytes } from "./ram-contents.js";
 import { ReplayInputs } from "./replay-inputs.js";
@@ -33,6 +35,9 @@ export interface SupervisorEvents {
   started(): void;
   console(bytes: Uint8Array): void;
   consumed(bytes: number): void;
+  /** Of a stream port, from 1 on. */
+  portOutput(port: number, bytes: Uint8Array): void;
+  portConsumed(port: number, bytes: number): void;
   reset(count: number): void;
   jitStats(stats: JitStats): void;
   diskError(error: DiskError): void;
@@ -69,11 +74,14 @@ export class Supervisor {
   readonly #sideLog: LineLog;
   readonly #memory: MemoryControl | undefined;
   readonly #diskFailures: DiskFailures;
+  #ports: Ports | undefined;
   #running: Running | undefined;
   #stopping = false;
   #paused = false;
   #resets = 0;
-  #consoleSize: ConsoleSize | undefined;
+  /** Of the window as it is, and as the next machine is told at its start: what the last one knew, or a replay would not. */
+  #windowSize: ConsoleSize | undefined;
+  #bootSize: ConsoleSize | undefined;
   #symbols: Symbols | undefined;
 
   constructor(config: MachineConfig, module: CoreModule, events: SupervisorEvents, network?: EmbedderPort) {
@@ -81,7 +89,7 @@ export class Supervisor {
     this.#module = module;
     this.#events = events;
     this.#network = network;
-    this.#consoleSize = config.consoleSize;
+    this.#windowSize = this.#bootSize = config.consoleSize;
     this.#port = new ConsolePort({
       send: (bytes) => {
         this.#watch(bytes);
@@ -115,9 +123,18 @@ export class Supervisor {
     this.#port.acknowledge(bytes);
   }
 
-  resize(columns: number, rows: number): void {
-    this.#consoleSize = { columns, rows };
-    if (this.#config.replay === undefined) this.#running?.machine.console.resize(columns, rows);
+  portInput(port: number, bytes: Uint8Array): void {
+    if (this.#config.replay === undefined) this.#ports?.end(port)?.push(bytes);
+    else this.#events.portConsumed(port, bytes.length);
+  }
+
+  portAcknowledge(port: number, bytes: number): void {
+    this.#ports?.end(port)?.acknowledge(bytes);
+  }
+
+  resize(columns: number, rows: number, port = 0): void {
+    if (port === 0) this.#windowSize = { columns, rows };
+    if (this.#config.replay === undefined) this.#running?.machine.console.resize(columns, rows, port);
   }
 
   setMemoryTarget(bytes: number): void {
@@ -171,6 +188,15 @@ export class Supervisor {
     const { record, replay: recording, ramBytes } = this.#config;
     this.#warnWithoutAddon();
     if (this.#config.symbols !== undefined) this.#symbols = await Symbols.read(this.#config.symbols);
+    await using ports = await Ports.open(
+      this.#config.ports,
+      {
+        output: (port, bytes) => this.#events.portOutput(port, bytes),
+        consumed: (port, bytes) => this.#events.portConsumed(port, bytes),
+      },
+      recording !== undefined,
+    );
+    this.#ports = ports;
     const drives = await openDrives(this.#config.drives);
     let exit: Exit;
     let shares: Share[] = [];
@@ -201,11 +227,13 @@ export class Supervisor {
       if (jitStats !== undefined) this.#events.jitStats(jitStats);
       observer?.[Symbol.dispose]();
       this.#port.flush();
+      this.#ports?.flush();
       await machine.retire();
       const { reason, code, byGuest } = conclude(outcome, panic.panicked);
       this.#events.log("debug", `the guest left the machine: ${reason}`, { ...outcome });
       if (reason === "reboot" && !this.#config.noReboot && !this.#stopping) {
         this.#running = undefined;
+        this.#bootSize = machine.console.size;
         if (durable.replay === undefined) this.#port.giveBack(machine.unreadInput(this.#config.console));
         this.#events.reset(++this.#resets);
         clearMemory(new Uint8Array(durable.memory.buffer));
@@ -229,8 +257,9 @@ export class Supervisor {
       drives: durable.drives,
       serial: port("serial"),
       virtioConsole: port("virtio"),
-      consoleSize: this.#consoleSize,
+      consoleSize: this.#bootSize,
       network: network && this.#network && { backend: this.#network, mac: network.mac },
+      ports: this.#ports?.forDevice() ?? [],
       balloonPages: this.#memory?.bootPages,
       onMemoryStats: (stats) => this.#memory?.arrived(stats),
       packedRings: this.#config.packedRings,
@@ -255,6 +284,7 @@ export class Supervisor {
     const tohost = plan.tohost === undefined ? undefined : Tohost.at(plan.tohost, machine.memory);
     const afterSlice = (idle: boolean): GuestEnd | undefined => {
       this.#port.flush();
+      this.#ports?.flush();
       if (machine.end !== undefined) return machine.end;
       if (panic.check(idle, machine.ticks())) return { kind: "panic", code: 0, exact: false };
       return tohost?.check();
@@ -262,12 +292,21 @@ export class Supervisor {
     const parts = { ...machine.runnerParts(), afterSlice, congestion: () => this.#port.stall() };
     const runner = this.#runner(machine, parts, durable);
     this.#running = { machine, runner, panic, observer };
+    this.#followWindow(machine.console);
     if (machine.balloon !== undefined) this.#memory?.attach(machine.balloon);
     if (this.#paused) runner.pause();
     if (this.#stopping) runner.stop();
     this.#port.deliver();
+    this.#ports?.deliver();
     if (this.#resets === 0) this.#events.started();
     return this.#running;
+  }
+
+  /** The window may have changed while there was no machine. */
+  #followWindow(console: VirtioConsole): void {
+    const { columns, rows } = this.#windowSize ?? console.size;
+    if (this.#config.replay !== undefined || (columns === console.size.columns && rows === console.size.rows)) return;
+    console.resize(columns, rows);
   }
 
   #observe(core: Core): JitObserver | undefined {
@@ -278,7 +317,16 @@ export class Supervisor {
 
   #runner(machine: Machine, parts: RunnerParts, { recorder, replay }: Durable): Runner {
     if (replay === undefined) return new LiveRunner(parts, recorder);
-    return new ReplayRunner(parts, replay, new ReplayInputs(this.#port, this.#network, machine));
+    return new ReplayRunner(
+      parts,
+      replay,
+      new ReplayInputs({
+        console: this.#port,
+        ports: this.#ports,
+        network: this.#network,
+        machine,
+      }),
+    );
   }
 
   /** The inputs that a machine starts with: the host's wall clock and its entropy, or what they were once. */

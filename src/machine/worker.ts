@@ -25,6 +25,8 @@ const events: SupervisorEvents = {
   started: () => post({ type: "started" }),
   console: (bytes) => post({ type: "console", bytes }, [bytes.buffer as ArrayBuffer]),
   consumed: (bytes) => post({ type: "consumed", bytes }),
+  portOutput: (index, bytes) => post({ type: "port", port: index, bytes }, [bytes.buffer as ArrayBuffer]),
+  portConsumed: (index, bytes) => post({ type: "portConsumed", port: index, bytes }),
   reset: (count) => post({ type: "reset", count }),
   jitStats: (stats) => post({ type: "jitStats", stats }),
   diskError: (error) => post({ type: "diskError", error }),
@@ -65,11 +67,17 @@ port.on("message", (message: ToWorker) => {
     case "acknowledge":
       supervisor.acknowledge(message.bytes);
       return;
+    case "portInput":
+      supervisor.portInput(message.port, message.bytes);
+      return;
+    case "portAcknowledge":
+      supervisor.portAcknowledge(message.port, message.bytes);
+      return;
     case "frame":
       network?.receive(message.frame);
       return;
     case "resize":
-      supervisor.resize(message.columns, message.rows);
+      supervisor.resize(message.columns, message.rows, message.port);
       return;
     case "memoryTarget":
       supervisor.setMemoryTarget(message.bytes);

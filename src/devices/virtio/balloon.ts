@@ -108,9 +108,13 @@ export class VirtioBalloon extends VirtioDevice {
     );
   }
 
-  /** Asks the driver for new statistics; false while there is none that could be asked. */
-  pollStats(): boolean {
-    if (this.#statsRequest === undefined) return false;
+  /** Whether there is a driver that can be asked for statistics. */
+  get answersPolls(): boolean {
+    return this.#statsRequest !== undefined;
+  }
+
+  /** Asks the driver for new statistics. */
+  pollStats(): void {
     this.context.input.post(this.nextLabel("poll"), () => {
       const request = this.#statsRequest;
       if (request === undefined) return;
@@ -118,7 +122,6 @@ export class VirtioBalloon extends VirtioDevice {
       this.complete(STATS, request, 0);
       this.flush(STATS);
     });
-    return true;
   }
 
   handleQueue(index: number): void {
