@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { VkrunError } from "../errors.js";
 import { Layout } from "../generated/layout.js";
 import { enableBranchHints } from "./branch-hints.js";
+import { checkLayout } from "./core-layout.js";
 import { hasFusedMultiplyAdd } from "./fused-multiply-add.js";
 import { Regions } from "./regions.js";
 
@@ -160,6 +161,7 @@ export class Core {
       },
     };
     const instance = await WebAssembly.instantiate(module, imports);
+    checkLayout(instance.exports);
     const core = new Core(memory, ramBytes, instance.exports as CoreExports, regions);
     regions.connect(core.exports);
     core.exports.init(ramBytes);

@@ -28,6 +28,7 @@ declare namespace WebAssembly {
   }
 
   class Global {
+    constructor(descriptor: { value: "i32" | "i64"; mutable?: boolean }, value: number | bigint);
     value: unknown;
     valueOf(): unknown;
   }
