@@ -17,15 +17,22 @@ const TABLES = RAM_BASE + 32n * PAGE;
 const ADDI_16 = instruction("addi", { rd: a0, rs1: a0, imm: 16 });
 const DEVICE = 0x1000_0000n;
 
+const WAYS: readonly [string, boolean][] = [
+  ["through a window", true],
+  ["by the TLB", false],
+];
+
 let pair: JitPair;
 /** What the device does when it is read. */
 let onRead: (machine: HartMachine) => void;
 
-beforeEach(async () => {
+/** In M mode, with a window or without. */
+async function create(window: boolean): Promise<void> {
   onRead = () => {};
   const machines: HartMachine[] = [];
   let next = 0;
   pair = await createCallable({
+    window,
     hosts: () => {
       const index = next++;
       return {
@@ -37,7 +44,7 @@ beforeEach(async () => {
     },
   });
   machines.push(pair.interpreted, pair.compiled);
-});
+}
 
 /** Calls `pc` on both; answers a0, in which, as in everything else, they must agree. */
 function call(pc: bigint, { a1: argument = 0n, ...options }: Omit<Call, "argument"> & { a1?: bigint } = {}): bigint {
@@ -67,7 +74,9 @@ function patchingLoop(base: bigint, where: "before the store" | "behind the stor
 
 const patched = (code: Code): bigint => code.address("patched");
 
-describe("code that is stored into", () => {
+describe.each(WAYS)("code that is stored into %s", (_way, window) => {
+  beforeEach(() => create(window));
+
   it.each([
     // Rounds 10 to 6 and 5 itself ran before the store; 4 to 1 behind it.
     ["before the store", 6n + 4n * 16n],
@@ -172,6 +181,8 @@ describe("code that is stored into", () => {
 });
 
 describe("code that is mapped", () => {
+  beforeEach(() => create(true));
+
   const privilege = Privilege.S;
   const VA = 0x4000_0000n;
   const ALIAS = 0x7f_1234_5000n - 0x40_0000_0000n;

@@ -148,7 +148,14 @@ describe("floating point in compiled code", () => {
   });
 });
 
-describe("loads and stores in compiled code", () => {
+describe.each([
+  ["has", true],
+  ["has no", false],
+])("loads and stores in compiled code of a hart that %s window in M mode", (_what, window) => {
+  beforeEach(async () => {
+    pair = await createCallable({ window });
+  });
+
   const loop = (): Code =>
     new Code(CODE)
       .li(a3, 10n)

@@ -7,6 +7,7 @@ import { a0, a1, a2, a3, a4, a5, a6, Code, ra, s0, s1, s2, s3, t0, t1, t2, zero 
 import { type HartMachine, PAGE, RAM_BASE } from "../support/hart-machine.js";
 import { AddressSpace, PagePool, RW, RX } from "../support/hart-page-tables.js";
 import { HartRandom } from "../support/hart-random.js";
+import { closeWindow } from "../support/hart-state.js";
 import { JitPair } from "../support/jit-pair.js";
 
 const HANDLER = RAM_BASE;
@@ -55,7 +56,7 @@ function handler(): Code {
 }
 
 /** From the beginning, in M mode on bare memory or in S mode behind a page table. Compiled code stays. */
-function start(machine: HartMachine, privilege: Privilege, timerAt: bigint | null): void {
+function start(machine: HartMachine, privilege: Privilege, window: boolean, timerAt: bigint | null): void {
   machine.write(DATA, new Uint8Array(Number(2n * PAGE)).fill(3));
   const setup = new Code(RAM_BASE + PAGE);
   const set = (csr: number, value: bigint) => setup.li(t0, value).csrw(csr, t0);
@@ -78,18 +79,20 @@ function start(machine: HartMachine, privilege: Privilege, timerAt: bigint | nul
   setup.op("mret");
   machine.put(setup);
   machine.reset(setup.base, Privilege.M);
+  if (!window) closeWindow(machine);
   machine.run(setup.length / 4);
   // One tick an instruction, from the first of the program.
   machine.exports.setClock(machine.hart, 0n, 0xffff_ffff);
   machine.setField64(Layout.HART.MTIMECMP, BigInt.asUintN(64, timerAt ?? NEVER));
 }
 
-const PLACES: readonly [string, Privilege][] = [
-  ["in M mode", Privilege.M],
-  ["in S mode behind a page table", Privilege.S],
+const PLACES: readonly [string, Privilege, boolean][] = [
+  ["in M mode", Privilege.M, true],
+  ["in M mode by the TLB", Privilege.M, false],
+  ["in S mode behind a page table", Privilege.S, true],
 ];
 
-describe.each(PLACES)("compiled code %s", (_place, privilege) => {
+describe.each(PLACES)("compiled code %s", (_place, privilege, window) => {
   let pair: JitPair;
   const LENGTH = 600;
 
@@ -101,7 +104,7 @@ describe.each(PLACES)("compiled code %s", (_place, privilege) => {
         machine.put(code);
         machine.put(handler());
       }
-      start(machine, privilege, timerAt);
+      start(machine, privilege, window, timerAt);
     });
   const heat = (faulting: boolean): void => {
     for (let n = 0; n < 4; n++) {
