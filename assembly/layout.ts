@@ -27,7 +27,7 @@ export const JIT_QUEUE: usize = 0x0003_8000;
 
 export const TLB_BASE: usize = 0x0010_0000;
 export const TLB_CONTEXTS: u32 = 32;
-export const TLB_CONTEXT_SIZE: usize = 0xa000;
+export const TLB_CONTEXT_SIZE: usize = 0xd000;
 
 export const WRITABLE_MAP: usize = 0x0060_0000;
 export const DIRTY_BITMAP: usize = 0x0080_0000;

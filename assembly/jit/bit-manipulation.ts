@@ -3,7 +3,7 @@
 import { Op } from "../isa/generated/op";
 import { Emitter } from "./emitter";
 import { Local } from "./locals";
-import { Import, Lower } from "./lower";
+import { Helper, Lower } from "./lower";
 import { Wasm } from "./wasm";
 
 export class BitManipulation {
@@ -132,7 +132,7 @@ export class BitManipulation {
     Lower.x(a);
     Lower.x(b);
     Emitter.i64(Lower.imm(op));
-    Emitter.call(Import.ALU);
+    Emitter.call(Helper.ALU);
   }
 
   private static binary(a: u32, b: u32, wasm: Wasm): void {

@@ -161,8 +161,19 @@ export class Emitter {
     Emitter.u32(depth);
   }
 
+  /** Calls a function of the core: its place in the table, and one less than its type (see Module). */
   static call(index: u32): void {
-    Emitter.op(Wasm.CALL);
-    Emitter.u32(index);
+    Emitter.callThrough(Wasm.CALL_INDIRECT, index);
+  }
+
+  static tailCall(index: u32): void {
+    Emitter.callThrough(Wasm.RETURN_CALL_INDIRECT, index);
+  }
+
+  private static callThrough(code: Wasm, index: u32): void {
+    Emitter.i32(index);
+    Emitter.op(code);
+    Emitter.u32(1 + index);
+    Emitter.u32(0);
   }
 }

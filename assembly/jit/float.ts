@@ -14,7 +14,7 @@ import { FloatDouble } from "./float-double";
 import { FloatRegister } from "./float-register";
 import { FloatSingle } from "./float-single";
 import { Local, Locals } from "./locals";
-import { Import, Lower } from "./lower";
+import { Helper, Lower } from "./lower";
 import { Region } from "./region";
 import { Wasm } from "./wasm";
 
@@ -113,7 +113,7 @@ export class Float {
     } else {
       Emitter.i32(rm);
     }
-    Emitter.call(Import.FPU);
+    Emitter.call(Helper.FPU);
   }
 
   @inline static rs3(op: usize): u32 {

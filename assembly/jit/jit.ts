@@ -23,7 +23,7 @@ import { Emitter } from "./emitter";
 import { Float } from "./float";
 import { Hints } from "./hints";
 import { Local, Locals } from "./locals";
-import { Import, Lower } from "./lower";
+import { Helper, Lower } from "./lower";
 import { Module } from "./module";
 import { Pointers } from "./pointers";
 import { Region } from "./region";
@@ -146,7 +146,7 @@ export class Jit {
     const start = Emitter.end;
     Locals.declare();
     Jit.prologue();
-    Hints.close(<u32>Import.COUNT + index, <u32>(Emitter.end - start));
+    Hints.close(index, <u32>(Emitter.end - start));
     Emitter.append(JIT_BODY, bodyEnd);
     Emitter.closeLength(length);
   }
@@ -202,7 +202,7 @@ export class Jit {
     Emitter.i64(8);
     Emitter.op(Wasm.I64_SHR_U);
     Emitter.op(Wasm.I32_WRAP_I64);
-    Emitter.i32(0xff0);
+    Emitter.i32(0x3ff0);
     Emitter.op(Wasm.I32_AND);
     Emitter.get(Local.HART);
     Emitter.memory(Wasm.I32_LOAD, <u32>offsetof<Hart>("fetchContext"));
@@ -239,8 +239,7 @@ export class Jit {
     Emitter.get(Local.LEFT);
     Emitter.get(Local.PAGE);
     Emitter.get(Local.ENTRY);
-    Emitter.op(Wasm.RETURN_CALL);
-    Emitter.u32(Import.ENTER);
+    Emitter.tailCall(Helper.ENTER);
     Emitter.op(Wasm.END);
     Emitter.op(Wasm.END);
     Emitter.op(Wasm.END);

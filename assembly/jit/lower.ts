@@ -16,8 +16,8 @@ import { Pointers } from "./pointers";
 import { Rotate } from "./rotate";
 import { Wasm } from "./wasm";
 
-/** Functions of the core that regions import, in this order (Module.imports). */
-export const enum Import {
+/** Functions of the core that regions call: where they are in the table that each module imports (Module.imports). */
+export const enum Helper {
   FILL = 0,
   ALU = 1,
   FPU = 2,
@@ -211,7 +211,7 @@ export class Lower {
     Emitter.get(Local.VA);
     Emitter.i32(<i32>size);
     Emitter.i32(access);
-    Emitter.call(Import.FILL);
+    Emitter.call(Helper.FILL);
     Emitter.op(Wasm.I32_EQZ);
     Lower.leaveIf(op, depth + 1);
     Emitter.op(Wasm.END);

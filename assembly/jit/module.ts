@@ -1,17 +1,18 @@
 // The frame of a wasm module of regions: everything but their code.
 //
 //   types      0 region (hart i32, left i32, page i64) -> left i32;  1.. those of the helpers
-//   imports    "e" "a".. the helpers in the order of Import;  "e" "m" the vkernel's memory
+//   imports    "e" "t" a table of the helpers in the order of Helper;  "e" "m" the vkernel's memory. Not the helpers themselves:
+//              V8 compiles a wrapper for each imported function's type, with every module anew, in case JavaScript provides it
 //   exports    one region each: names of one character, from "0" on
 
 import { Emitter } from "./emitter";
 import { Hints } from "./hints";
-import { Import } from "./lower";
+import { Helper } from "./lower";
 import { Wasm } from "./wasm";
 
 const ENVIRONMENT: u32 = 101; // e
 const MEMORY: u32 = 109; // m
-const FIRST_HELPER: u32 = 97; // a
+const TABLE: u32 = 116; // t
 const FIRST_REGION: u32 = 48; // 0
 
 const I32: u64 = 0x7f;
@@ -41,7 +42,7 @@ export class Module {
     for (let i: u32 = 0; i < count; i++) {
       Emitter.letter(FIRST_REGION + i);
       Emitter.byte(0);
-      Emitter.u32(<u32>Import.COUNT + i);
+      Emitter.u32(i);
     }
     Emitter.closeLength(section);
 
@@ -78,13 +79,13 @@ export class Module {
 
   private static imports(): void {
     const section = Emitter.openSection(Wasm.SECTION_IMPORT);
-    Emitter.u32(<u32>Import.COUNT + 1);
-    for (let i: u32 = 0; i < <u32>Import.COUNT; i++) {
-      Emitter.letter(ENVIRONMENT);
-      Emitter.letter(FIRST_HELPER + i);
-      Emitter.byte(0);
-      Emitter.u32(1 + i);
-    }
+    Emitter.u32(2);
+    Emitter.letter(ENVIRONMENT);
+    Emitter.letter(TABLE);
+    Emitter.op(Wasm.TABLE);
+    Emitter.op(Wasm.FUNCREF);
+    Emitter.u32(0);
+    Emitter.u32(Helper.COUNT);
     Emitter.letter(ENVIRONMENT);
     Emitter.letter(MEMORY);
     Emitter.op(Wasm.MEMORY);

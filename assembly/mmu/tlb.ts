@@ -3,8 +3,8 @@
 //
 //   context:  +0       load table    1024 entries
 //             +0x4000  store table   1024 entries
-//             +0x8000  fetch table    256 entries
-//             +0x9000  TlbContext
+//             +0x8000  fetch table   1024 entries
+//             +0xc000  TlbContext
 //   entry:    +0  u64  tag: virtual page address; ~0 when empty
 //             +8  u32  addend: linear address = low half of the virtual address + addend
 //                      (fetch: the CodePage)
@@ -23,7 +23,7 @@ import { Ram } from "./ram";
 
 export const STORE_TABLE: usize = 0x4000;
 export const FETCH_TABLE: usize = 0x8000;
-const TABLES_END: usize = 0x9000;
+const TABLES_END: usize = 0xc000;
 const ENTRY: usize = 16;
 const EMPTY: u8 = 0xff;
 const LEVEL_MASK: u32 = 7;
@@ -81,7 +81,7 @@ export class Tlb {
   }
 
   @inline static fetchEntry(context: usize, va: u64): usize {
-    return context + (<u32>(va >> 8) & 0xff0);
+    return context + (<u32>(va >> 8) & 0x3ff0);
   }
 
   @inline static fetchHits(entry: usize, vaPage: u64): bool {

@@ -3,6 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { type Command, CommanderError } from "commander";
 import { VkrunError } from "../errors.js";
+import { lowerCompilerThreads } from "./compiler-threads.js";
 import { ExitStatus } from "./exit-status.js";
 import { reportError } from "./report-error.js";
 import { runCommand } from "./run-command.js";
@@ -41,6 +42,7 @@ function usageError(error: CommanderError): VkrunError {
   });
 }
 
+lowerCompilerThreads();
 try {
   await (await program()).parseAsync();
 } catch (error) {

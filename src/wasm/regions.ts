@@ -59,8 +59,11 @@ export class Regions {
   /** Has regions call the core that they belong to. */
   connect(core: CoreExports): void {
     this.#core = core;
-    const { jitFill: a, jitAlu: b, jitFpu: c } = core;
-    this.#helpers = { e: { a, b, c, d: enterThrough(this.table), m: this.#memory } };
+    // In the order of Helper (assembly/jit/lower.ts).
+    const helpers = [core.jitFill, core.jitAlu, core.jitFpu, enterThrough(this.table)];
+    const table = new WebAssembly.Table({ initial: helpers.length, element: "anyfunc" });
+    for (const [index, helper] of helpers.entries()) table.set(index, helper);
+    this.#helpers = { e: { t: table, m: this.#memory } };
   }
 
   /** To be called before anything is compiled. */
@@ -125,10 +128,8 @@ export class Regions {
     return { addresses, names: addresses.map((address) => observer.name(address)) };
   }
 
-  /** Imported functions come first in a module's index space. */
   #named(module: Uint8Array, names: readonly string[]): Uint8Array {
-    const imported = Object.values(this.#helpers?.["e"] ?? {}).filter((value) => typeof value === "function");
-    return Buffer.concat([module, Uint8Array.from(nameSection(imported.length, names))]);
+    return Buffer.concat([module, Uint8Array.from(nameSection(0, names))]);
   }
 
   /** The core's import `jitForget`: nothing installed is entered again, and V8 may free it. */

@@ -1,4 +1,4 @@
-(func (;4;) (type 0) (param i32 i32 i64) (result i32)
+(func (;0;) (type 0) (param i32 i32 i64) (result i32)
   (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 i64 i64 i64 i64)
   (local.set 3
     (i32.load offset=388 align=1
@@ -91,11 +91,12 @@
             (then
               (if  ;; label = @6
                 (i32.eqz
-                  (call 0
+                  (call_indirect (type 1)
                     (local.get 0)
                     (local.get 15)
                     (i32.const 4)
-                    (i32.const 1)))
+                    (i32.const 1)
+                    (i32.const 0)))
                 (then
                   (local.set 5
                     (i32.const 16842752))
@@ -166,10 +167,11 @@
             (then
               (if  ;; label = @6
                 (i32.eqz
-                  (call 0
+                  (call_indirect (type 1)
                     (local.get 0)
                     (local.get 15)
                     (i32.const 8)
+                    (i32.const 0)
                     (i32.const 0)))
                 (then
                   (local.set 5
@@ -254,11 +256,12 @@
             (then
               (if  ;; label = @6
                 (i32.eqz
-                  (call 0
+                  (call_indirect (type 1)
                     (local.get 0)
                     (local.get 15)
                     (i32.const 8)
-                    (i32.const 1)))
+                    (i32.const 1)
+                    (i32.const 0)))
                 (then
                   (local.set 5
                     (i32.const 16834568))
@@ -365,11 +368,12 @@
                 (then
                   (if  ;; label = @7
                     (i32.eqz
-                      (call 0
+                      (call_indirect (type 1)
                         (local.get 0)
                         (local.get 15)
                         (i32.const 4)
-                        (i32.const 1)))
+                        (i32.const 1)
+                        (i32.const 0)))
                     (then
                       (local.set 5
                         (i32.const 16826368))
@@ -440,10 +444,11 @@
                 (then
                   (if  ;; label = @7
                     (i32.eqz
-                      (call 0
+                      (call_indirect (type 1)
                         (local.get 0)
                         (local.get 15)
                         (i32.const 8)
+                        (i32.const 0)
                         (i32.const 0)))
                     (then
                       (local.set 5
@@ -528,11 +533,12 @@
                 (then
                   (if  ;; label = @7
                     (i32.eqz
-                      (call 0
+                      (call_indirect (type 1)
                         (local.get 0)
                         (local.get 15)
                         (i32.const 8)
-                        (i32.const 1)))
+                        (i32.const 1)
+                        (i32.const 0)))
                     (then
                       (local.set 5
                         (i32.const 16818184))
@@ -639,11 +645,12 @@
                     (then
                       (if  ;; label = @8
                         (i32.eqz
-                          (call 0
+                          (call_indirect (type 1)
                             (local.get 0)
                             (local.get 15)
                             (i32.const 4)
-                            (i32.const 1)))
+                            (i32.const 1)
+                            (i32.const 0)))
                         (then
                           (local.set 5
                             (i32.const 16809984))
@@ -714,10 +721,11 @@
                     (then
                       (if  ;; label = @8
                         (i32.eqz
-                          (call 0
+                          (call_indirect (type 1)
                             (local.get 0)
                             (local.get 15)
                             (i32.const 8)
+                            (i32.const 0)
                             (i32.const 0)))
                         (then
                           (local.set 5
@@ -802,11 +810,12 @@
                     (then
                       (if  ;; label = @8
                         (i32.eqz
-                          (call 0
+                          (call_indirect (type 1)
                             (local.get 0)
                             (local.get 15)
                             (i32.const 8)
-                            (i32.const 1)))
+                            (i32.const 1)
+                            (i32.const 0)))
                         (then
                           (local.set 5
                             (i32.const 16801800))
@@ -913,11 +922,12 @@
                         (then
                           (if  ;; label = @9
                             (i32.eqz
-                              (call 0
+                              (call_indirect (type 1)
                                 (local.get 0)
                                 (local.get 15)
                                 (i32.const 4)
-                                (i32.const 1)))
+                                (i32.const 1)
+                                (i32.const 0)))
                             (then
                               (local.set 5
                                 (i32.const 16793600))
@@ -988,10 +998,11 @@
                         (then
                           (if  ;; label = @9
                             (i32.eqz
-                              (call 0
+                              (call_indirect (type 1)
                                 (local.get 0)
                                 (local.get 15)
                                 (i32.const 8)
+                                (i32.const 0)
                                 (i32.const 0)))
                             (then
                               (local.set 5
@@ -1076,11 +1087,12 @@
                         (then
                           (if  ;; label = @9
                             (i32.eqz
-                              (call 0
+                              (call_indirect (type 1)
                                 (local.get 0)
                                 (local.get 15)
                                 (i32.const 8)
-                                (i32.const 1)))
+                                (i32.const 1)
+                                (i32.const 0)))
                             (then
                               (local.set 5
                                 (i32.const 16785416))
@@ -1213,7 +1225,7 @@
                     (i64.shr_u
                       (local.get 16)
                       (i64.const 8)))
-                  (i32.const 4080))
+                  (i32.const 16368))
                 (i32.load offset=384 align=1
                   (local.get 0)))))
           (local.tee 2
@@ -1239,9 +1251,10 @@
                       (i32.const 1))
                     (local.get 4)))))
             (then
-              (return_call 3
+              (return_call_indirect (type 4)
                 (local.get 0)
                 (local.get 1)
                 (local.get 2)
-                (local.get 4))))))))
+                (local.get 4)
+                (i32.const 3))))))))
   (local.get 1))

@@ -1,4 +1,4 @@
-(func (;4;) (type 0) (param i32 i32 i64) (result i32)
+(func (;0;) (type 0) (param i32 i32 i64) (result i32)
   (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 f64 i64 i64 f64 f64 f64 i64)
   (local.set 3
     (i32.load offset=388 align=1
@@ -90,13 +90,14 @@
             (local.get 25)))
         (then
           (local.set 15
-            (call 2
+            (call_indirect (type 3)
               (i32.const 182)
               (i64.reinterpret_f64
                 (local.get 28))
               (i64.const 0)
               (i64.const 0)
-              (i32.const 1)))))
+              (i32.const 1)
+              (i32.const 2)))))
       (local.set 29
         (local.get 15))
       (i32.and
@@ -124,14 +125,15 @@
         (i32.or)
         (then
           (local.set 15
-            (call 2
+            (call_indirect (type 3)
               (i32.const 185)
               (i64.reinterpret_f64
                 (local.get 28))
               (i64.const 0)
               (i64.const 0)
               (i32.load offset=212 align=1
-                (local.get 0))))))
+                (local.get 0))
+              (i32.const 2)))))
       (local.set 30
         (local.get 15))
       (local.set 31
@@ -146,13 +148,14 @@
         (then
           (local.set 25
             (f64.reinterpret_i64
-              (call 2
+              (call_indirect (type 3)
                 (i32.const 188)
                 (local.get 30)
                 (i64.const 0)
                 (i64.const 0)
                 (i32.load offset=212 align=1
-                  (local.get 0)))))))
+                  (local.get 0))
+                (i32.const 2))))))
       (local.set 32
         (local.get 25))
       (local.set 33
@@ -181,14 +184,15 @@
           (local.set 27
             (f32.reinterpret_i32
               (i32.wrap_i64
-                (call 2
+                (call_indirect (type 3)
                   (i32.const 190)
                   (i64.reinterpret_f64
                     (local.get 33))
                   (i64.const 0)
                   (i64.const 0)
                   (i32.load offset=212 align=1
-                    (local.get 0))))))))
+                    (local.get 0))
+                  (i32.const 2)))))))
       (local.set 34
         (i64.or
           (i64.extend_i32_u
@@ -251,7 +255,7 @@
                     (i64.shr_u
                       (local.get 16)
                       (i64.const 8)))
-                  (i32.const 4080))
+                  (i32.const 16368))
                 (i32.load offset=384 align=1
                   (local.get 0)))))
           (local.tee 2
@@ -277,9 +281,10 @@
                       (i32.const 1))
                     (local.get 4)))))
             (then
-              (return_call 3
+              (return_call_indirect (type 4)
                 (local.get 0)
                 (local.get 1)
                 (local.get 2)
-                (local.get 4))))))))
+                (local.get 4)
+                (i32.const 3))))))))
   (local.get 1))

@@ -1,4 +1,4 @@
-(func (;4;) (type 0) (param i32 i32 i64) (result i32)
+(func (;0;) (type 0) (param i32 i32 i64) (result i32)
   (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 f64 f64 f64 f64 i64)
   (local.set 3
     (i32.load offset=388 align=1
@@ -88,7 +88,7 @@
           (then
             (local.set 25
               (f64.reinterpret_i64
-                (call 2
+                (call_indirect (type 3)
                   (i32.const 166)
                   (i64.reinterpret_f64
                     (local.get 28))
@@ -96,7 +96,8 @@
                     (local.get 29))
                   (i64.const 0)
                   (i32.load offset=212 align=1
-                    (local.get 0)))))))
+                    (local.get 0))
+                  (i32.const 2))))))
         (local.set 28
           (local.get 25))
         (local.set 25
@@ -120,19 +121,20 @@
           (then
             (local.set 25
               (f64.reinterpret_i64
-                (call 2
+                (call_indirect (type 3)
                   (i32.const 168)
                   (i64.reinterpret_f64
                     (local.get 28))
                   (i64.reinterpret_f64
                     (local.get 28))
                   (i64.const 0)
-                  (i32.const 0))))))
+                  (i32.const 0)
+                  (i32.const 2))))))
         (local.set 30
           (local.get 25))
         (local.set 31
           (f64.reinterpret_i64
-            (call 2
+            (call_indirect (type 3)
               (i32.const 164)
               (i64.reinterpret_f64
                 (local.get 30))
@@ -141,7 +143,8 @@
               (i64.reinterpret_f64
                 (local.get 29))
               (i32.load offset=212 align=1
-                (local.get 0)))))
+                (local.get 0))
+              (i32.const 2))))
         (local.set 15
           (i64.extend_i32_u
             (f64.lt
@@ -158,14 +161,15 @@
                 (local.get 31))))
           (then
             (local.set 15
-              (call 2
+              (call_indirect (type 3)
                 (i32.const 177)
                 (i64.reinterpret_f64
                   (local.get 28))
                 (i64.reinterpret_f64
                   (local.get 31))
                 (i64.const 0)
-                (i32.const 0)))))
+                (i32.const 0)
+                (i32.const 2)))))
         (local.set 32
           (local.get 15))
         (if  ;; label = @4
@@ -185,7 +189,7 @@
               (then
                 (local.set 25
                   (f64.reinterpret_i64
-                    (call 2
+                    (call_indirect (type 3)
                       (i32.const 166)
                       (i64.reinterpret_f64
                         (local.get 28))
@@ -193,7 +197,8 @@
                         (local.get 29))
                       (i64.const 0)
                       (i32.load offset=212 align=1
-                        (local.get 0)))))))
+                        (local.get 0))
+                      (i32.const 2))))))
             (local.set 28
               (local.get 25))
             (local.set 25
@@ -217,19 +222,20 @@
               (then
                 (local.set 25
                   (f64.reinterpret_i64
-                    (call 2
+                    (call_indirect (type 3)
                       (i32.const 168)
                       (i64.reinterpret_f64
                         (local.get 28))
                       (i64.reinterpret_f64
                         (local.get 28))
                       (i64.const 0)
-                      (i32.const 0))))))
+                      (i32.const 0)
+                      (i32.const 2))))))
             (local.set 30
               (local.get 25))
             (local.set 31
               (f64.reinterpret_i64
-                (call 2
+                (call_indirect (type 3)
                   (i32.const 164)
                   (i64.reinterpret_f64
                     (local.get 30))
@@ -238,7 +244,8 @@
                   (i64.reinterpret_f64
                     (local.get 29))
                   (i32.load offset=212 align=1
-                    (local.get 0)))))
+                    (local.get 0))
+                  (i32.const 2))))
             (local.set 15
               (i64.extend_i32_u
                 (f64.lt
@@ -255,14 +262,15 @@
                     (local.get 31))))
               (then
                 (local.set 15
-                  (call 2
+                  (call_indirect (type 3)
                     (i32.const 177)
                     (i64.reinterpret_f64
                       (local.get 28))
                     (i64.reinterpret_f64
                       (local.get 31))
                     (i64.const 0)
-                    (i32.const 0)))))
+                    (i32.const 0)
+                    (i32.const 2)))))
             (local.set 32
               (local.get 15))
             (if  ;; label = @5
@@ -282,7 +290,7 @@
                   (then
                     (local.set 25
                       (f64.reinterpret_i64
-                        (call 2
+                        (call_indirect (type 3)
                           (i32.const 166)
                           (i64.reinterpret_f64
                             (local.get 28))
@@ -290,7 +298,8 @@
                             (local.get 29))
                           (i64.const 0)
                           (i32.load offset=212 align=1
-                            (local.get 0)))))))
+                            (local.get 0))
+                          (i32.const 2))))))
                 (local.set 28
                   (local.get 25))
                 (local.set 25
@@ -314,19 +323,20 @@
                   (then
                     (local.set 25
                       (f64.reinterpret_i64
-                        (call 2
+                        (call_indirect (type 3)
                           (i32.const 168)
                           (i64.reinterpret_f64
                             (local.get 28))
                           (i64.reinterpret_f64
                             (local.get 28))
                           (i64.const 0)
-                          (i32.const 0))))))
+                          (i32.const 0)
+                          (i32.const 2))))))
                 (local.set 30
                   (local.get 25))
                 (local.set 31
                   (f64.reinterpret_i64
-                    (call 2
+                    (call_indirect (type 3)
                       (i32.const 164)
                       (i64.reinterpret_f64
                         (local.get 30))
@@ -335,7 +345,8 @@
                       (i64.reinterpret_f64
                         (local.get 29))
                       (i32.load offset=212 align=1
-                        (local.get 0)))))
+                        (local.get 0))
+                      (i32.const 2))))
                 (local.set 15
                   (i64.extend_i32_u
                     (f64.lt
@@ -352,14 +363,15 @@
                         (local.get 31))))
                   (then
                     (local.set 15
-                      (call 2
+                      (call_indirect (type 3)
                         (i32.const 177)
                         (i64.reinterpret_f64
                           (local.get 28))
                         (i64.reinterpret_f64
                           (local.get 31))
                         (i64.const 0)
-                        (i32.const 0)))))
+                        (i32.const 0)
+                        (i32.const 2)))))
                 (local.set 32
                   (local.get 15))
                 (if  ;; label = @6
@@ -441,7 +453,7 @@
                     (i64.shr_u
                       (local.get 16)
                       (i64.const 8)))
-                  (i32.const 4080))
+                  (i32.const 16368))
                 (i32.load offset=384 align=1
                   (local.get 0)))))
           (local.tee 2
@@ -467,9 +479,10 @@
                       (i32.const 1))
                     (local.get 4)))))
             (then
-              (return_call 3
+              (return_call_indirect (type 4)
                 (local.get 0)
                 (local.get 1)
                 (local.get 2)
-                (local.get 4))))))))
+                (local.get 4)
+                (i32.const 3))))))))
   (local.get 1))

@@ -1,4 +1,4 @@
-(func (;4;) (type 0) (param i32 i32 i64) (result i32)
+(func (;0;) (type 0) (param i32 i32 i64) (result i32)
   (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64)
   (local.set 3
     (i32.load offset=388 align=1
@@ -71,7 +71,7 @@
                     (i64.shr_u
                       (local.get 16)
                       (i64.const 8)))
-                  (i32.const 4080))
+                  (i32.const 16368))
                 (i32.load offset=384 align=1
                   (local.get 0)))))
           (local.tee 2
@@ -97,9 +97,10 @@
                       (i32.const 1))
                     (local.get 4)))))
             (then
-              (return_call 3
+              (return_call_indirect (type 4)
                 (local.get 0)
                 (local.get 1)
                 (local.get 2)
-                (local.get 4))))))))
+                (local.get 4)
+                (i32.const 3))))))))
   (local.get 1))

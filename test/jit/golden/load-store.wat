@@ -1,4 +1,4 @@
-(func (;4;) (type 0) (param i32 i32 i64) (result i32)
+(func (;0;) (type 0) (param i32 i32 i64) (result i32)
   (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 i64 i64 i64)
   (local.set 3
     (i32.load offset=388 align=1
@@ -70,10 +70,11 @@
             (then
               (if  ;; label = @6
                 (i32.eqz
-                  (call 0
+                  (call_indirect (type 1)
                     (local.get 0)
                     (local.get 15)
                     (i32.const 8)
+                    (i32.const 0)
                     (i32.const 0)))
                 (then
                   (local.set 5
@@ -123,11 +124,12 @@
               (then
                 (if  ;; label = @6
                   (i32.eqz
-                    (call 0
+                    (call_indirect (type 1)
                       (local.get 0)
                       (local.get 15)
                       (i32.const 4)
-                      (i32.const 1)))
+                      (i32.const 1)
+                      (i32.const 0)))
                   (then
                     (local.set 5
                       (i32.const 16834564))
@@ -180,10 +182,11 @@
             (then
               (if  ;; label = @6
                 (i32.eqz
-                  (call 0
+                  (call_indirect (type 1)
                     (local.get 0)
                     (local.get 15)
                     (i32.const 1)
+                    (i32.const 0)
                     (i32.const 0)))
                 (then
                   (local.set 5
@@ -244,10 +247,11 @@
                 (then
                   (if  ;; label = @7
                     (i32.eqz
-                      (call 0
+                      (call_indirect (type 1)
                         (local.get 0)
                         (local.get 15)
                         (i32.const 8)
+                        (i32.const 0)
                         (i32.const 0)))
                     (then
                       (local.set 5
@@ -297,11 +301,12 @@
                   (then
                     (if  ;; label = @7
                       (i32.eqz
-                        (call 0
+                        (call_indirect (type 1)
                           (local.get 0)
                           (local.get 15)
                           (i32.const 4)
-                          (i32.const 1)))
+                          (i32.const 1)
+                          (i32.const 0)))
                       (then
                         (local.set 5
                           (i32.const 16814084))
@@ -354,10 +359,11 @@
                 (then
                   (if  ;; label = @7
                     (i32.eqz
-                      (call 0
+                      (call_indirect (type 1)
                         (local.get 0)
                         (local.get 15)
                         (i32.const 1)
+                        (i32.const 0)
                         (i32.const 0)))
                     (then
                       (local.set 5
@@ -418,10 +424,11 @@
                     (then
                       (if  ;; label = @8
                         (i32.eqz
-                          (call 0
+                          (call_indirect (type 1)
                             (local.get 0)
                             (local.get 15)
                             (i32.const 8)
+                            (i32.const 0)
                             (i32.const 0)))
                         (then
                           (local.set 5
@@ -471,11 +478,12 @@
                       (then
                         (if  ;; label = @8
                           (i32.eqz
-                            (call 0
+                            (call_indirect (type 1)
                               (local.get 0)
                               (local.get 15)
                               (i32.const 4)
-                              (i32.const 1)))
+                              (i32.const 1)
+                              (i32.const 0)))
                           (then
                             (local.set 5
                               (i32.const 16793604))
@@ -528,10 +536,11 @@
                     (then
                       (if  ;; label = @8
                         (i32.eqz
-                          (call 0
+                          (call_indirect (type 1)
                             (local.get 0)
                             (local.get 15)
                             (i32.const 1)
+                            (i32.const 0)
                             (i32.const 0)))
                         (then
                           (local.set 5
@@ -628,7 +637,7 @@
                     (i64.shr_u
                       (local.get 16)
                       (i64.const 8)))
-                  (i32.const 4080))
+                  (i32.const 16368))
                 (i32.load offset=384 align=1
                   (local.get 0)))))
           (local.tee 2
@@ -654,9 +663,10 @@
                       (i32.const 1))
                     (local.get 4)))))
             (then
-              (return_call 3
+              (return_call_indirect (type 4)
                 (local.get 0)
                 (local.get 1)
                 (local.get 2)
-                (local.get 4))))))))
+                (local.get 4)
+                (i32.const 3))))))))
   (local.get 1))

@@ -1,4 +1,4 @@
-(func (;4;) (type 0) (param i32 i32 i64) (result i32)
+(func (;0;) (type 0) (param i32 i32 i64) (result i32)
   (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 i64 i64 i64 i64 i64 i64 f64)
   (local.set 3
     (i32.load offset=388 align=1
@@ -110,10 +110,11 @@
           (then
             (if  ;; label = @5
               (i32.eqz
-                (call 0
+                (call_indirect (type 1)
                   (local.get 0)
                   (local.get 15)
                   (i32.const 4)
+                  (i32.const 0)
                   (i32.const 0)))
               (then
                 (local.set 5
@@ -182,13 +183,14 @@
           (local.set 27
             (f32.reinterpret_i32
               (i32.wrap_i64
-                (call 2
+                (call_indirect (type 3)
                   (i32.const 132)
                   (local.get 29)
                   (local.get 29)
                   (local.get 30)
                   (i32.load offset=212 align=1
-                    (local.get 0))))))))
+                    (local.get 0))
+                  (i32.const 2)))))))
       (local.set 31
         (i64.or
           (i64.extend_i32_u
@@ -220,13 +222,14 @@
           (local.set 27
             (f32.reinterpret_i32
               (i32.wrap_i64
-                (call 2
+                (call_indirect (type 3)
                   (i32.const 138)
                   (local.get 31)
                   (local.get 29)
                   (i64.const 0)
                   (i32.load offset=212 align=1
-                    (local.get 0))))))))
+                    (local.get 0))
+                  (i32.const 2)))))))
       (local.set 32
         (i64.or
           (i64.extend_i32_u
@@ -267,12 +270,13 @@
                   (local.get 33))))))
         (then
           (local.set 15
-            (call 2
+            (call_indirect (type 3)
               (i32.const 147)
               (local.get 32)
               (local.get 33)
               (i64.const 0)
-              (i32.const 0)))))
+              (i32.const 0)
+              (i32.const 2)))))
       (local.set 34
         (local.get 15))
       (if  ;; label = @3
@@ -286,12 +290,13 @@
         (then
           (local.set 25
             (f64.reinterpret_i64
-              (call 2
+              (call_indirect (type 3)
                 (i32.const 191)
                 (local.get 33)
                 (i64.const 0)
                 (i64.const 0)
-                (i32.const 0))))))
+                (i32.const 0)
+                (i32.const 2))))))
       (local.set 35
         (local.get 25))
       (local.set 15
@@ -340,11 +345,12 @@
           (then
             (if  ;; label = @5
               (i32.eqz
-                (call 0
+                (call_indirect (type 1)
                   (local.get 0)
                   (local.get 15)
                   (i32.const 4)
-                  (i32.const 1)))
+                  (i32.const 1)
+                  (i32.const 0)))
               (then
                 (local.set 5
                   (i32.const 16785432))
@@ -416,7 +422,7 @@
                     (i64.shr_u
                       (local.get 16)
                       (i64.const 8)))
-                  (i32.const 4080))
+                  (i32.const 16368))
                 (i32.load offset=384 align=1
                   (local.get 0)))))
           (local.tee 2
@@ -442,9 +448,10 @@
                       (i32.const 1))
                     (local.get 4)))))
             (then
-              (return_call 3
+              (return_call_indirect (type 4)
                 (local.get 0)
                 (local.get 1)
                 (local.get 2)
-                (local.get 4))))))))
+                (local.get 4)
+                (i32.const 3))))))))
   (local.get 1))
