@@ -44,7 +44,10 @@ async function compile(code: Uint8Array, window: boolean): Promise<Uint8Array> {
   machine.run(100);
   const codePage = view.getUint32(Layout.CODE.PAGE_INDEX + 4 * Number((CODE - RAM_BASE) / PAGE), true);
   // Times entered: see assembly/hart/code-cache.ts.
-  view.setUint32(view.getUint32(codePage + 2 * first, true) + 4, NEVER_HOT - 1, true);
+  for (let at = first; at < code.length; at += 4) {
+    // The others are warm enough to be part of the region, and no region of their own.
+    view.setUint32(view.getUint32(codePage + 2 * at, true) + 4, at === first ? NEVER_HOT - 1 : NEVER_HOT / 2, true);
+  }
   exports.setJit(NEVER_HOT);
   machine.reset(CODE + BigInt(first), Privilege.M);
   if (!window) closeWindow(machine);

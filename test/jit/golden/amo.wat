@@ -24,1163 +24,1155 @@
   (block  ;; label = @1
     (block  ;; label = @2
       (loop  ;; label = @3
-        (if  ;; label = @4
-          (i32.lt_s
-            (local.get 1)
-            (i32.const 16))
-          (then
-            (local.set 5
-              (i32.const 16777216))
-            (br 2 (;@2;))))
-        (local.set 1
-          (i32.sub
-            (local.get 1)
-            (i32.const 16)))
-        (if  ;; label = @4
-          (i32.and
-            (i32.wrap_i64
-              (local.get 28))
-            (i32.const 3))
-          (then
-            (local.set 5
-              (i32.const 16842752))
-            (br 2 (;@2;))))
-        (local.set 15
-          (i64.add
-            (local.get 28)
-            (i64.const -2147483648)))
         (block  ;; label = @4
+          (if  ;; label = @5
+            (i32.lt_s
+              (local.get 1)
+              (i32.const 17))
+            (then
+              (local.set 5
+                (i32.const 16777216))
+              (br 3 (;@2;))))
+          (local.set 1
+            (i32.sub
+              (local.get 1)
+              (i32.const 16)))
+          (if  ;; label = @5
+            (i32.and
+              (i32.wrap_i64
+                (local.get 28))
+              (i32.const 3))
+            (then
+              (local.set 5
+                (i32.const 16842752))
+              (br 3 (;@2;))))
+          (local.set 15
+            (i64.add
+              (local.get 28)
+              (i64.const -2147483648)))
           (block  ;; label = @5
-            (br_if 0 (;@5;)
-              (i64.ge_u
-                (local.get 15)
-                (local.get 17)))
-            (br_if 0 (;@5;)
-              (i32.le_u
-                (i32.load8_u offset=6291456
-                  (i32.shr_u
+            (block  ;; label = @6
+              (br_if 0 (;@6;)
+                (i64.ge_u
+                  (local.get 15)
+                  (local.get 17)))
+              (br_if 0 (;@6;)
+                (i32.le_u
+                  (i32.load8_u offset=6291456
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 15))
+                      (i32.const 12)))
+                  (i32.and
                     (i32.wrap_i64
                       (local.get 15))
-                    (i32.const 12)))
-                (i32.and
-                  (i32.wrap_i64
-                    (local.get 15))
-                  (i32.const 3))))
-            (br 1 (;@4;)))
-          (local.set 15
-            (i64.add
-              (local.get 15)
-              (i64.const 2147483648)))
-          (if  ;; label = @5
-            (i64.ne
-              (i64.load offset=16384 align=1
-                (local.tee 4
-                  (i32.add
-                    (i32.and
-                      (i32.wrap_i64
-                        (i64.shr_u
-                          (local.get 15)
-                          (i64.const 8)))
-                      (i32.const 16368))
-                    (local.get 3))))
-              (i64.and
-                (i64.add
-                  (local.get 15)
-                  (i64.const 3))
-                (i64.const -4096)))
-            (then
-              (if  ;; label = @6
-                (i32.eqz
-                  (call_indirect (type 1)
-                    (local.get 0)
-                    (local.get 15)
-                    (i32.const 4)
-                    (i32.const 1)
-                    (i32.const 0)))
-                (then
-                  (local.set 5
-                    (i32.const 16842752))
-                  (br 4 (;@2;))))))
-          (local.set 15
-            (i64.sub
+                    (i32.const 3))))
+              (br 1 (;@5;)))
+            (local.set 15
               (i64.add
                 (local.get 15)
-                (i64.load32_u offset=16392 align=1
-                  (local.get 4)))
-              (i64.const 268435456))))
-        (local.set 4
-          (i32.add
-            (i32.wrap_i64
-              (local.get 15))
-            (i32.const 268435456)))
-        (local.set 15
-          (i64.load32_s align=1
-            (local.get 4)))
-        (i64.store32 align=1
-          (local.get 4)
-          (i64.add
-            (local.get 15)
-            (local.get 29)))
-        (local.set 30
-          (local.get 15))
-        (if  ;; label = @4
-          (i32.and
-            (i32.wrap_i64
-              (local.get 28))
-            (i32.const 7))
-          (then
-            (local.set 5
-              (i32.const 16838660))
-            (br 2 (;@2;))))
-        (local.set 15
-          (i64.add
-            (local.get 28)
-            (i64.const -2147483648)))
-        (block  ;; label = @4
-          (block  ;; label = @5
-            (br_if 0 (;@5;)
-              (i64.ge_u
-                (local.get 15)
-                (local.get 17)))
-            (br 1 (;@4;)))
-          (local.set 15
-            (i64.add
-              (local.get 15)
-              (i64.const 2147483648)))
-          (if  ;; label = @5
-            (i64.ne
-              (i64.load align=1
-                (local.tee 4
-                  (i32.add
-                    (i32.and
-                      (i32.wrap_i64
-                        (i64.shr_u
-                          (local.get 15)
-                          (i64.const 8)))
-                      (i32.const 16368))
-                    (local.get 3))))
-              (i64.and
-                (i64.add
-                  (local.get 15)
-                  (i64.const 7))
-                (i64.const -4096)))
-            (then
-              (if  ;; label = @6
-                (i32.eqz
-                  (call_indirect (type 1)
-                    (local.get 0)
+                (i64.const 2147483648)))
+            (if  ;; label = @6
+              (i64.ne
+                (i64.load offset=16384 align=1
+                  (local.tee 4
+                    (i32.add
+                      (i32.and
+                        (i32.wrap_i64
+                          (i64.shr_u
+                            (local.get 15)
+                            (i64.const 8)))
+                        (i32.const 16368))
+                      (local.get 3))))
+                (i64.and
+                  (i64.add
                     (local.get 15)
-                    (i32.const 8)
-                    (i32.const 0)
-                    (i32.const 0)))
-                (then
-                  (local.set 5
-                    (i32.const 16838660))
-                  (br 4 (;@2;))))))
-          (local.set 15
-            (i64.sub
-              (i64.add
-                (local.get 15)
-                (i64.load32_u offset=8 align=1
-                  (local.get 4)))
-              (i64.const 268435456))))
-        (local.set 4
-          (i32.add
-            (i32.wrap_i64
-              (local.get 15))
-            (i32.const 268435456)))
-        (i64.store offset=272 align=1
-          (local.get 0)
-          (i64.add
-            (i64.extend_i32_u
-              (local.get 4))
-            (i64.const 1879048192)))
-        (i32.store offset=268 align=1
-          (local.get 0)
-          (i32.const 8))
-        (local.set 31
-          (i64.load align=1
-            (local.get 4)))
-        (if  ;; label = @4
-          (i32.and
-            (i32.wrap_i64
-              (local.get 28))
-            (i32.const 7))
-          (then
-            (local.set 5
-              (i32.const 16834568))
-            (br 2 (;@2;))))
-        (local.set 15
-          (i64.add
-            (local.get 28)
-            (i64.const -2147483648)))
-        (block  ;; label = @4
-          (block  ;; label = @5
-            (br_if 0 (;@5;)
-              (i64.ge_u
-                (local.get 15)
-                (local.get 17)))
-            (br_if 0 (;@5;)
-              (i32.le_u
-                (i32.load8_u offset=6291456
-                  (i32.shr_u
-                    (i32.wrap_i64
-                      (local.get 15))
-                    (i32.const 12)))
-                (i32.and
-                  (i32.wrap_i64
-                    (local.get 15))
-                  (i32.const 7))))
-            (br 1 (;@4;)))
-          (local.set 15
-            (i64.add
-              (local.get 15)
-              (i64.const 2147483648)))
-          (if  ;; label = @5
-            (i64.ne
-              (i64.load offset=16384 align=1
-                (local.tee 4
-                  (i32.add
-                    (i32.and
-                      (i32.wrap_i64
-                        (i64.shr_u
-                          (local.get 15)
-                          (i64.const 8)))
-                      (i32.const 16368))
-                    (local.get 3))))
-              (i64.and
-                (i64.add
-                  (local.get 15)
-                  (i64.const 7))
-                (i64.const -4096)))
-            (then
-              (if  ;; label = @6
-                (i32.eqz
-                  (call_indirect (type 1)
-                    (local.get 0)
-                    (local.get 15)
-                    (i32.const 8)
-                    (i32.const 1)
-                    (i32.const 0)))
-                (then
-                  (local.set 5
-                    (i32.const 16834568))
-                  (br 4 (;@2;))))))
-          (local.set 15
-            (i64.sub
-              (i64.add
-                (local.get 15)
-                (i64.load32_u offset=16392 align=1
-                  (local.get 4)))
-              (i64.const 268435456))))
-        (local.set 4
-          (i32.add
-            (i32.wrap_i64
-              (local.get 15))
-            (i32.const 268435456)))
-        (i32.and
-          (i64.lt_u
-            (local.tee 15
+                    (i64.const 3))
+                  (i64.const -4096)))
+              (then
+                (if  ;; label = @7
+                  (i32.eqz
+                    (call_indirect (type 1)
+                      (local.get 0)
+                      (local.get 15)
+                      (i32.const 4)
+                      (i32.const 1)
+                      (i32.const 0)))
+                  (then
+                    (local.set 5
+                      (i32.const 16842752))
+                    (br 5 (;@2;))))))
+            (local.set 15
               (i64.sub
                 (i64.add
-                  (i64.extend_i32_u
-                    (local.get 4))
-                  (i64.const 1879048192))
-                (i64.load offset=272 align=1
-                  (local.get 0))))
-            (i64.load32_u offset=268 align=1
-              (local.get 0)))
-          (i64.le_u
+                  (local.get 15)
+                  (i64.load32_u offset=16392 align=1
+                    (local.get 4)))
+                (i64.const 268435456))))
+          (local.set 4
+            (i32.add
+              (i32.wrap_i64
+                (local.get 15))
+              (i32.const 268435456)))
+          (local.set 15
+            (i64.load32_s align=1
+              (local.get 4)))
+          (i64.store32 align=1
+            (local.get 4)
             (i64.add
               (local.get 15)
-              (i64.const 8))
-            (i64.load32_u offset=268 align=1
-              (local.get 0))))
-        (i32.store offset=268 align=1
-          (local.get 0)
-          (i32.const 0))
-        (local.set 32
-          (if (result i64)  ;; label = @4
+              (local.get 29)))
+          (local.set 30
+            (local.get 15))
+          (if  ;; label = @5
+            (i32.and
+              (i32.wrap_i64
+                (local.get 28))
+              (i32.const 7))
             (then
-              (i64.store align=1
-                (local.get 4)
-                (local.get 31))
-              (i64.const 0))
-            (else
-              (i64.const 1))))
-        (if  ;; label = @4
-          (i64.ne
-            (local.get 32)
-            (i64.const 0))
-          (then
-            (if  ;; label = @5
-              (i32.and
-                (i32.wrap_i64
-                  (local.get 28))
-                (i32.const 3))
-              (then
-                (local.set 5
-                  (i32.const 16826368))
-                (br 3 (;@2;))))
-            (local.set 15
-              (i64.add
-                (local.get 28)
-                (i64.const -2147483648)))
-            (block  ;; label = @5
-              (block  ;; label = @6
-                (br_if 0 (;@6;)
-                  (i64.ge_u
-                    (local.get 15)
-                    (local.get 17)))
-                (br_if 0 (;@6;)
-                  (i32.le_u
-                    (i32.load8_u offset=6291456
-                      (i32.shr_u
-                        (i32.wrap_i64
-                          (local.get 15))
-                        (i32.const 12)))
-                    (i32.and
-                      (i32.wrap_i64
-                        (local.get 15))
-                      (i32.const 3))))
-                (br 1 (;@5;)))
-              (local.set 15
-                (i64.add
+              (local.set 5
+                (i32.const 16838660))
+              (br 3 (;@2;))))
+          (local.set 15
+            (i64.add
+              (local.get 28)
+              (i64.const -2147483648)))
+          (block  ;; label = @5
+            (block  ;; label = @6
+              (br_if 0 (;@6;)
+                (i64.ge_u
                   (local.get 15)
-                  (i64.const 2147483648)))
-              (if  ;; label = @6
-                (i64.ne
-                  (i64.load offset=16384 align=1
-                    (local.tee 4
-                      (i32.add
-                        (i32.and
-                          (i32.wrap_i64
-                            (i64.shr_u
-                              (local.get 15)
-                              (i64.const 8)))
-                          (i32.const 16368))
-                        (local.get 3))))
-                  (i64.and
-                    (i64.add
-                      (local.get 15)
-                      (i64.const 3))
-                    (i64.const -4096)))
-                (then
-                  (if  ;; label = @7
-                    (i32.eqz
-                      (call_indirect (type 1)
-                        (local.get 0)
-                        (local.get 15)
-                        (i32.const 4)
-                        (i32.const 1)
-                        (i32.const 0)))
-                    (then
-                      (local.set 5
-                        (i32.const 16826368))
-                      (br 5 (;@2;))))))
-              (local.set 15
-                (i64.sub
-                  (i64.add
-                    (local.get 15)
-                    (i64.load32_u offset=16392 align=1
-                      (local.get 4)))
-                  (i64.const 268435456))))
-            (local.set 4
-              (i32.add
-                (i32.wrap_i64
-                  (local.get 15))
-                (i32.const 268435456)))
+                  (local.get 17)))
+              (br 1 (;@5;)))
             (local.set 15
-              (i64.load32_s align=1
-                (local.get 4)))
-            (i64.store32 align=1
-              (local.get 4)
               (i64.add
                 (local.get 15)
-                (local.get 29)))
-            (local.set 30
-              (local.get 15))
-            (if  ;; label = @5
-              (i32.and
-                (i32.wrap_i64
-                  (local.get 28))
-                (i32.const 7))
-              (then
-                (local.set 5
-                  (i32.const 16822276))
-                (br 3 (;@2;))))
-            (local.set 15
-              (i64.add
-                (local.get 28)
-                (i64.const -2147483648)))
-            (block  ;; label = @5
-              (block  ;; label = @6
-                (br_if 0 (;@6;)
-                  (i64.ge_u
-                    (local.get 15)
-                    (local.get 17)))
-                (br 1 (;@5;)))
-              (local.set 15
-                (i64.add
-                  (local.get 15)
-                  (i64.const 2147483648)))
-              (if  ;; label = @6
-                (i64.ne
-                  (i64.load align=1
-                    (local.tee 4
-                      (i32.add
-                        (i32.and
-                          (i32.wrap_i64
-                            (i64.shr_u
-                              (local.get 15)
-                              (i64.const 8)))
-                          (i32.const 16368))
-                        (local.get 3))))
-                  (i64.and
-                    (i64.add
-                      (local.get 15)
-                      (i64.const 7))
-                    (i64.const -4096)))
-                (then
-                  (if  ;; label = @7
-                    (i32.eqz
-                      (call_indirect (type 1)
-                        (local.get 0)
-                        (local.get 15)
-                        (i32.const 8)
-                        (i32.const 0)
-                        (i32.const 0)))
-                    (then
-                      (local.set 5
-                        (i32.const 16822276))
-                      (br 5 (;@2;))))))
-              (local.set 15
-                (i64.sub
+                (i64.const 2147483648)))
+            (if  ;; label = @6
+              (i64.ne
+                (i64.load align=1
+                  (local.tee 4
+                    (i32.add
+                      (i32.and
+                        (i32.wrap_i64
+                          (i64.shr_u
+                            (local.get 15)
+                            (i64.const 8)))
+                        (i32.const 16368))
+                      (local.get 3))))
+                (i64.and
                   (i64.add
                     (local.get 15)
-                    (i64.load32_u offset=8 align=1
-                      (local.get 4)))
-                  (i64.const 268435456))))
-            (local.set 4
-              (i32.add
-                (i32.wrap_i64
-                  (local.get 15))
-                (i32.const 268435456)))
-            (i64.store offset=272 align=1
-              (local.get 0)
-              (i64.add
-                (i64.extend_i32_u
-                  (local.get 4))
-                (i64.const 1879048192)))
-            (i32.store offset=268 align=1
-              (local.get 0)
-              (i32.const 8))
-            (local.set 31
-              (i64.load align=1
-                (local.get 4)))
-            (if  ;; label = @5
-              (i32.and
-                (i32.wrap_i64
-                  (local.get 28))
-                (i32.const 7))
+                    (i64.const 7))
+                  (i64.const -4096)))
               (then
-                (local.set 5
-                  (i32.const 16818184))
-                (br 3 (;@2;))))
+                (if  ;; label = @7
+                  (i32.eqz
+                    (call_indirect (type 1)
+                      (local.get 0)
+                      (local.get 15)
+                      (i32.const 8)
+                      (i32.const 0)
+                      (i32.const 0)))
+                  (then
+                    (local.set 5
+                      (i32.const 16838660))
+                    (br 5 (;@2;))))))
             (local.set 15
-              (i64.add
-                (local.get 28)
-                (i64.const -2147483648)))
-            (block  ;; label = @5
-              (block  ;; label = @6
-                (br_if 0 (;@6;)
-                  (i64.ge_u
-                    (local.get 15)
-                    (local.get 17)))
-                (br_if 0 (;@6;)
-                  (i32.le_u
-                    (i32.load8_u offset=6291456
-                      (i32.shr_u
-                        (i32.wrap_i64
-                          (local.get 15))
-                        (i32.const 12)))
-                    (i32.and
+              (i64.sub
+                (i64.add
+                  (local.get 15)
+                  (i64.load32_u offset=8 align=1
+                    (local.get 4)))
+                (i64.const 268435456))))
+          (local.set 4
+            (i32.add
+              (i32.wrap_i64
+                (local.get 15))
+              (i32.const 268435456)))
+          (i64.store offset=272 align=1
+            (local.get 0)
+            (i64.add
+              (i64.extend_i32_u
+                (local.get 4))
+              (i64.const 1879048192)))
+          (i32.store offset=268 align=1
+            (local.get 0)
+            (i32.const 8))
+          (local.set 31
+            (i64.load align=1
+              (local.get 4)))
+          (if  ;; label = @5
+            (i32.and
+              (i32.wrap_i64
+                (local.get 28))
+              (i32.const 7))
+            (then
+              (local.set 5
+                (i32.const 16834568))
+              (br 3 (;@2;))))
+          (local.set 15
+            (i64.add
+              (local.get 28)
+              (i64.const -2147483648)))
+          (block  ;; label = @5
+            (block  ;; label = @6
+              (br_if 0 (;@6;)
+                (i64.ge_u
+                  (local.get 15)
+                  (local.get 17)))
+              (br_if 0 (;@6;)
+                (i32.le_u
+                  (i32.load8_u offset=6291456
+                    (i32.shr_u
                       (i32.wrap_i64
                         (local.get 15))
-                      (i32.const 7))))
-                (br 1 (;@5;)))
-              (local.set 15
-                (i64.add
-                  (local.get 15)
-                  (i64.const 2147483648)))
-              (if  ;; label = @6
-                (i64.ne
-                  (i64.load offset=16384 align=1
-                    (local.tee 4
-                      (i32.add
-                        (i32.and
-                          (i32.wrap_i64
-                            (i64.shr_u
-                              (local.get 15)
-                              (i64.const 8)))
-                          (i32.const 16368))
-                        (local.get 3))))
-                  (i64.and
-                    (i64.add
-                      (local.get 15)
-                      (i64.const 7))
-                    (i64.const -4096)))
-                (then
-                  (if  ;; label = @7
-                    (i32.eqz
-                      (call_indirect (type 1)
-                        (local.get 0)
-                        (local.get 15)
-                        (i32.const 8)
-                        (i32.const 1)
-                        (i32.const 0)))
-                    (then
-                      (local.set 5
-                        (i32.const 16818184))
-                      (br 5 (;@2;))))))
-              (local.set 15
-                (i64.sub
-                  (i64.add
-                    (local.get 15)
-                    (i64.load32_u offset=16392 align=1
-                      (local.get 4)))
-                  (i64.const 268435456))))
-            (local.set 4
-              (i32.add
-                (i32.wrap_i64
-                  (local.get 15))
-                (i32.const 268435456)))
-            (i32.and
-              (i64.lt_u
-                (local.tee 15
-                  (i64.sub
-                    (i64.add
-                      (i64.extend_i32_u
-                        (local.get 4))
-                      (i64.const 1879048192))
-                    (i64.load offset=272 align=1
-                      (local.get 0))))
-                (i64.load32_u offset=268 align=1
-                  (local.get 0)))
-              (i64.le_u
-                (i64.add
-                  (local.get 15)
-                  (i64.const 8))
-                (i64.load32_u offset=268 align=1
-                  (local.get 0))))
-            (i32.store offset=268 align=1
-              (local.get 0)
-              (i32.const 0))
-            (local.set 32
-              (if (result i64)  ;; label = @5
-                (then
-                  (i64.store align=1
-                    (local.get 4)
-                    (local.get 31))
-                  (i64.const 0))
-                (else
-                  (i64.const 1))))
-            (if  ;; label = @5
+                      (i32.const 12)))
+                  (i32.and
+                    (i32.wrap_i64
+                      (local.get 15))
+                    (i32.const 7))))
+              (br 1 (;@5;)))
+            (local.set 15
+              (i64.add
+                (local.get 15)
+                (i64.const 2147483648)))
+            (if  ;; label = @6
               (i64.ne
-                (local.get 32)
-                (i64.const 0))
-              (then
-                (if  ;; label = @6
-                  (i32.and
-                    (i32.wrap_i64
-                      (local.get 28))
-                    (i32.const 3))
-                  (then
-                    (local.set 5
-                      (i32.const 16809984))
-                    (br 4 (;@2;))))
-                (local.set 15
-                  (i64.add
-                    (local.get 28)
-                    (i64.const -2147483648)))
-                (block  ;; label = @6
-                  (block  ;; label = @7
-                    (br_if 0 (;@7;)
-                      (i64.ge_u
-                        (local.get 15)
-                        (local.get 17)))
-                    (br_if 0 (;@7;)
-                      (i32.le_u
-                        (i32.load8_u offset=6291456
-                          (i32.shr_u
-                            (i32.wrap_i64
-                              (local.get 15))
-                            (i32.const 12)))
-                        (i32.and
-                          (i32.wrap_i64
-                            (local.get 15))
-                          (i32.const 3))))
-                    (br 1 (;@6;)))
-                  (local.set 15
-                    (i64.add
-                      (local.get 15)
-                      (i64.const 2147483648)))
-                  (if  ;; label = @7
-                    (i64.ne
-                      (i64.load offset=16384 align=1
-                        (local.tee 4
-                          (i32.add
-                            (i32.and
-                              (i32.wrap_i64
-                                (i64.shr_u
-                                  (local.get 15)
-                                  (i64.const 8)))
-                              (i32.const 16368))
-                            (local.get 3))))
-                      (i64.and
-                        (i64.add
-                          (local.get 15)
-                          (i64.const 3))
-                        (i64.const -4096)))
-                    (then
-                      (if  ;; label = @8
-                        (i32.eqz
-                          (call_indirect (type 1)
-                            (local.get 0)
+                (i64.load offset=16384 align=1
+                  (local.tee 4
+                    (i32.add
+                      (i32.and
+                        (i32.wrap_i64
+                          (i64.shr_u
                             (local.get 15)
-                            (i32.const 4)
-                            (i32.const 1)
-                            (i32.const 0)))
-                        (then
-                          (local.set 5
-                            (i32.const 16809984))
-                          (br 6 (;@2;))))))
-                  (local.set 15
-                    (i64.sub
-                      (i64.add
-                        (local.get 15)
-                        (i64.load32_u offset=16392 align=1
-                          (local.get 4)))
-                      (i64.const 268435456))))
-                (local.set 4
-                  (i32.add
-                    (i32.wrap_i64
-                      (local.get 15))
-                    (i32.const 268435456)))
-                (local.set 15
-                  (i64.load32_s align=1
-                    (local.get 4)))
-                (i64.store32 align=1
-                  (local.get 4)
+                            (i64.const 8)))
+                        (i32.const 16368))
+                      (local.get 3))))
+                (i64.and
                   (i64.add
                     (local.get 15)
-                    (local.get 29)))
-                (local.set 30
-                  (local.get 15))
-                (if  ;; label = @6
-                  (i32.and
-                    (i32.wrap_i64
-                      (local.get 28))
-                    (i32.const 7))
+                    (i64.const 7))
+                  (i64.const -4096)))
+              (then
+                (if  ;; label = @7
+                  (i32.eqz
+                    (call_indirect (type 1)
+                      (local.get 0)
+                      (local.get 15)
+                      (i32.const 8)
+                      (i32.const 1)
+                      (i32.const 0)))
                   (then
                     (local.set 5
-                      (i32.const 16805892))
-                    (br 4 (;@2;))))
-                (local.set 15
-                  (i64.add
-                    (local.get 28)
-                    (i64.const -2147483648)))
-                (block  ;; label = @6
-                  (block  ;; label = @7
-                    (br_if 0 (;@7;)
-                      (i64.ge_u
-                        (local.get 15)
-                        (local.get 17)))
-                    (br 1 (;@6;)))
-                  (local.set 15
-                    (i64.add
-                      (local.get 15)
-                      (i64.const 2147483648)))
-                  (if  ;; label = @7
-                    (i64.ne
-                      (i64.load align=1
-                        (local.tee 4
-                          (i32.add
-                            (i32.and
-                              (i32.wrap_i64
-                                (i64.shr_u
-                                  (local.get 15)
-                                  (i64.const 8)))
-                              (i32.const 16368))
-                            (local.get 3))))
-                      (i64.and
-                        (i64.add
-                          (local.get 15)
-                          (i64.const 7))
-                        (i64.const -4096)))
-                    (then
-                      (if  ;; label = @8
-                        (i32.eqz
-                          (call_indirect (type 1)
-                            (local.get 0)
-                            (local.get 15)
-                            (i32.const 8)
-                            (i32.const 0)
-                            (i32.const 0)))
-                        (then
-                          (local.set 5
-                            (i32.const 16805892))
-                          (br 6 (;@2;))))))
-                  (local.set 15
-                    (i64.sub
-                      (i64.add
-                        (local.get 15)
-                        (i64.load32_u offset=8 align=1
-                          (local.get 4)))
-                      (i64.const 268435456))))
-                (local.set 4
-                  (i32.add
-                    (i32.wrap_i64
-                      (local.get 15))
-                    (i32.const 268435456)))
-                (i64.store offset=272 align=1
-                  (local.get 0)
+                      (i32.const 16834568))
+                    (br 5 (;@2;))))))
+            (local.set 15
+              (i64.sub
+                (i64.add
+                  (local.get 15)
+                  (i64.load32_u offset=16392 align=1
+                    (local.get 4)))
+                (i64.const 268435456))))
+          (local.set 4
+            (i32.add
+              (i32.wrap_i64
+                (local.get 15))
+              (i32.const 268435456)))
+          (i32.and
+            (i64.lt_u
+              (local.tee 15
+                (i64.sub
                   (i64.add
                     (i64.extend_i32_u
                       (local.get 4))
-                    (i64.const 1879048192)))
-                (i32.store offset=268 align=1
-                  (local.get 0)
-                  (i32.const 8))
-                (local.set 31
-                  (i64.load align=1
-                    (local.get 4)))
-                (if  ;; label = @6
-                  (i32.and
-                    (i32.wrap_i64
-                      (local.get 28))
-                    (i32.const 7))
-                  (then
-                    (local.set 5
-                      (i32.const 16801800))
-                    (br 4 (;@2;))))
-                (local.set 15
-                  (i64.add
-                    (local.get 28)
-                    (i64.const -2147483648)))
-                (block  ;; label = @6
-                  (block  ;; label = @7
-                    (br_if 0 (;@7;)
-                      (i64.ge_u
-                        (local.get 15)
-                        (local.get 17)))
-                    (br_if 0 (;@7;)
-                      (i32.le_u
-                        (i32.load8_u offset=6291456
-                          (i32.shr_u
-                            (i32.wrap_i64
-                              (local.get 15))
-                            (i32.const 12)))
-                        (i32.and
+                    (i64.const 1879048192))
+                  (i64.load offset=272 align=1
+                    (local.get 0))))
+              (i64.load32_u offset=268 align=1
+                (local.get 0)))
+            (i64.le_u
+              (i64.add
+                (local.get 15)
+                (i64.const 8))
+              (i64.load32_u offset=268 align=1
+                (local.get 0))))
+          (i32.store offset=268 align=1
+            (local.get 0)
+            (i32.const 0))
+          (local.set 32
+            (if (result i64)  ;; label = @5
+              (then
+                (i64.store align=1
+                  (local.get 4)
+                  (local.get 31))
+                (i64.const 0))
+              (else
+                (i64.const 1))))
+          (if  ;; label = @5
+            (i64.ne
+              (local.get 32)
+              (i64.const 0))
+            (then
+              (if  ;; label = @6
+                (i32.and
+                  (i32.wrap_i64
+                    (local.get 28))
+                  (i32.const 3))
+                (then
+                  (local.set 5
+                    (i32.const 16826368))
+                  (br 4 (;@2;))))
+              (local.set 15
+                (i64.add
+                  (local.get 28)
+                  (i64.const -2147483648)))
+              (block  ;; label = @6
+                (block  ;; label = @7
+                  (br_if 0 (;@7;)
+                    (i64.ge_u
+                      (local.get 15)
+                      (local.get 17)))
+                  (br_if 0 (;@7;)
+                    (i32.le_u
+                      (i32.load8_u offset=6291456
+                        (i32.shr_u
                           (i32.wrap_i64
                             (local.get 15))
-                          (i32.const 7))))
-                    (br 1 (;@6;)))
-                  (local.set 15
-                    (i64.add
-                      (local.get 15)
-                      (i64.const 2147483648)))
-                  (if  ;; label = @7
-                    (i64.ne
-                      (i64.load offset=16384 align=1
-                        (local.tee 4
-                          (i32.add
-                            (i32.and
-                              (i32.wrap_i64
-                                (i64.shr_u
-                                  (local.get 15)
-                                  (i64.const 8)))
-                              (i32.const 16368))
-                            (local.get 3))))
-                      (i64.and
-                        (i64.add
-                          (local.get 15)
-                          (i64.const 7))
-                        (i64.const -4096)))
-                    (then
-                      (if  ;; label = @8
-                        (i32.eqz
-                          (call_indirect (type 1)
-                            (local.get 0)
-                            (local.get 15)
-                            (i32.const 8)
-                            (i32.const 1)
-                            (i32.const 0)))
-                        (then
-                          (local.set 5
-                            (i32.const 16801800))
-                          (br 6 (;@2;))))))
-                  (local.set 15
-                    (i64.sub
-                      (i64.add
-                        (local.get 15)
-                        (i64.load32_u offset=16392 align=1
-                          (local.get 4)))
-                      (i64.const 268435456))))
-                (local.set 4
-                  (i32.add
-                    (i32.wrap_i64
-                      (local.get 15))
-                    (i32.const 268435456)))
-                (i32.and
-                  (i64.lt_u
-                    (local.tee 15
-                      (i64.sub
-                        (i64.add
-                          (i64.extend_i32_u
-                            (local.get 4))
-                          (i64.const 1879048192))
-                        (i64.load offset=272 align=1
-                          (local.get 0))))
-                    (i64.load32_u offset=268 align=1
-                      (local.get 0)))
-                  (i64.le_u
-                    (i64.add
-                      (local.get 15)
-                      (i64.const 8))
-                    (i64.load32_u offset=268 align=1
-                      (local.get 0))))
-                (i32.store offset=268 align=1
-                  (local.get 0)
-                  (i32.const 0))
-                (local.set 32
-                  (if (result i64)  ;; label = @6
-                    (then
-                      (i64.store align=1
-                        (local.get 4)
-                        (local.get 31))
-                      (i64.const 0))
-                    (else
-                      (i64.const 1))))
-                (if  ;; label = @6
+                          (i32.const 12)))
+                      (i32.and
+                        (i32.wrap_i64
+                          (local.get 15))
+                        (i32.const 3))))
+                  (br 1 (;@6;)))
+                (local.set 15
+                  (i64.add
+                    (local.get 15)
+                    (i64.const 2147483648)))
+                (if  ;; label = @7
                   (i64.ne
-                    (local.get 32)
-                    (i64.const 0))
-                  (then
-                    (if  ;; label = @7
-                      (i32.and
-                        (i32.wrap_i64
-                          (local.get 28))
-                        (i32.const 3))
-                      (then
-                        (local.set 5
-                          (i32.const 16793600))
-                        (br 5 (;@2;))))
-                    (local.set 15
-                      (i64.add
-                        (local.get 28)
-                        (i64.const -2147483648)))
-                    (block  ;; label = @7
-                      (block  ;; label = @8
-                        (br_if 0 (;@8;)
-                          (i64.ge_u
-                            (local.get 15)
-                            (local.get 17)))
-                        (br_if 0 (;@8;)
-                          (i32.le_u
-                            (i32.load8_u offset=6291456
-                              (i32.shr_u
-                                (i32.wrap_i64
-                                  (local.get 15))
-                                (i32.const 12)))
-                            (i32.and
-                              (i32.wrap_i64
-                                (local.get 15))
-                              (i32.const 3))))
-                        (br 1 (;@7;)))
-                      (local.set 15
-                        (i64.add
-                          (local.get 15)
-                          (i64.const 2147483648)))
-                      (if  ;; label = @8
-                        (i64.ne
-                          (i64.load offset=16384 align=1
-                            (local.tee 4
-                              (i32.add
-                                (i32.and
-                                  (i32.wrap_i64
-                                    (i64.shr_u
-                                      (local.get 15)
-                                      (i64.const 8)))
-                                  (i32.const 16368))
-                                (local.get 3))))
-                          (i64.and
-                            (i64.add
-                              (local.get 15)
-                              (i64.const 3))
-                            (i64.const -4096)))
-                        (then
-                          (if  ;; label = @9
-                            (i32.eqz
-                              (call_indirect (type 1)
-                                (local.get 0)
+                    (i64.load offset=16384 align=1
+                      (local.tee 4
+                        (i32.add
+                          (i32.and
+                            (i32.wrap_i64
+                              (i64.shr_u
                                 (local.get 15)
-                                (i32.const 4)
-                                (i32.const 1)
-                                (i32.const 0)))
-                            (then
-                              (local.set 5
-                                (i32.const 16793600))
-                              (br 7 (;@2;))))))
-                      (local.set 15
-                        (i64.sub
-                          (i64.add
-                            (local.get 15)
-                            (i64.load32_u offset=16392 align=1
-                              (local.get 4)))
-                          (i64.const 268435456))))
-                    (local.set 4
-                      (i32.add
-                        (i32.wrap_i64
-                          (local.get 15))
-                        (i32.const 268435456)))
-                    (local.set 15
-                      (i64.load32_s align=1
-                        (local.get 4)))
-                    (i64.store32 align=1
-                      (local.get 4)
+                                (i64.const 8)))
+                            (i32.const 16368))
+                          (local.get 3))))
+                    (i64.and
                       (i64.add
                         (local.get 15)
-                        (local.get 29)))
-                    (local.set 30
-                      (local.get 15))
-                    (if  ;; label = @7
-                      (i32.and
-                        (i32.wrap_i64
-                          (local.get 28))
-                        (i32.const 7))
+                        (i64.const 3))
+                      (i64.const -4096)))
+                  (then
+                    (if  ;; label = @8
+                      (i32.eqz
+                        (call_indirect (type 1)
+                          (local.get 0)
+                          (local.get 15)
+                          (i32.const 4)
+                          (i32.const 1)
+                          (i32.const 0)))
                       (then
                         (local.set 5
-                          (i32.const 16789508))
-                        (br 5 (;@2;))))
-                    (local.set 15
-                      (i64.add
-                        (local.get 28)
-                        (i64.const -2147483648)))
-                    (block  ;; label = @7
-                      (block  ;; label = @8
-                        (br_if 0 (;@8;)
-                          (i64.ge_u
-                            (local.get 15)
-                            (local.get 17)))
-                        (br 1 (;@7;)))
-                      (local.set 15
-                        (i64.add
-                          (local.get 15)
-                          (i64.const 2147483648)))
-                      (if  ;; label = @8
-                        (i64.ne
-                          (i64.load align=1
-                            (local.tee 4
-                              (i32.add
-                                (i32.and
-                                  (i32.wrap_i64
-                                    (i64.shr_u
-                                      (local.get 15)
-                                      (i64.const 8)))
-                                  (i32.const 16368))
-                                (local.get 3))))
-                          (i64.and
-                            (i64.add
-                              (local.get 15)
-                              (i64.const 7))
-                            (i64.const -4096)))
-                        (then
-                          (if  ;; label = @9
-                            (i32.eqz
-                              (call_indirect (type 1)
-                                (local.get 0)
+                          (i32.const 16826368))
+                        (br 6 (;@2;))))))
+                (local.set 15
+                  (i64.sub
+                    (i64.add
+                      (local.get 15)
+                      (i64.load32_u offset=16392 align=1
+                        (local.get 4)))
+                    (i64.const 268435456))))
+              (local.set 4
+                (i32.add
+                  (i32.wrap_i64
+                    (local.get 15))
+                  (i32.const 268435456)))
+              (local.set 15
+                (i64.load32_s align=1
+                  (local.get 4)))
+              (i64.store32 align=1
+                (local.get 4)
+                (i64.add
+                  (local.get 15)
+                  (local.get 29)))
+              (local.set 30
+                (local.get 15))
+              (if  ;; label = @6
+                (i32.and
+                  (i32.wrap_i64
+                    (local.get 28))
+                  (i32.const 7))
+                (then
+                  (local.set 5
+                    (i32.const 16822276))
+                  (br 4 (;@2;))))
+              (local.set 15
+                (i64.add
+                  (local.get 28)
+                  (i64.const -2147483648)))
+              (block  ;; label = @6
+                (block  ;; label = @7
+                  (br_if 0 (;@7;)
+                    (i64.ge_u
+                      (local.get 15)
+                      (local.get 17)))
+                  (br 1 (;@6;)))
+                (local.set 15
+                  (i64.add
+                    (local.get 15)
+                    (i64.const 2147483648)))
+                (if  ;; label = @7
+                  (i64.ne
+                    (i64.load align=1
+                      (local.tee 4
+                        (i32.add
+                          (i32.and
+                            (i32.wrap_i64
+                              (i64.shr_u
                                 (local.get 15)
-                                (i32.const 8)
-                                (i32.const 0)
-                                (i32.const 0)))
-                            (then
-                              (local.set 5
-                                (i32.const 16789508))
-                              (br 7 (;@2;))))))
-                      (local.set 15
-                        (i64.sub
-                          (i64.add
-                            (local.get 15)
-                            (i64.load32_u offset=8 align=1
-                              (local.get 4)))
-                          (i64.const 268435456))))
-                    (local.set 4
-                      (i32.add
+                                (i64.const 8)))
+                            (i32.const 16368))
+                          (local.get 3))))
+                    (i64.and
+                      (i64.add
+                        (local.get 15)
+                        (i64.const 7))
+                      (i64.const -4096)))
+                  (then
+                    (if  ;; label = @8
+                      (i32.eqz
+                        (call_indirect (type 1)
+                          (local.get 0)
+                          (local.get 15)
+                          (i32.const 8)
+                          (i32.const 0)
+                          (i32.const 0)))
+                      (then
+                        (local.set 5
+                          (i32.const 16822276))
+                        (br 6 (;@2;))))))
+                (local.set 15
+                  (i64.sub
+                    (i64.add
+                      (local.get 15)
+                      (i64.load32_u offset=8 align=1
+                        (local.get 4)))
+                    (i64.const 268435456))))
+              (local.set 4
+                (i32.add
+                  (i32.wrap_i64
+                    (local.get 15))
+                  (i32.const 268435456)))
+              (i64.store offset=272 align=1
+                (local.get 0)
+                (i64.add
+                  (i64.extend_i32_u
+                    (local.get 4))
+                  (i64.const 1879048192)))
+              (i32.store offset=268 align=1
+                (local.get 0)
+                (i32.const 8))
+              (local.set 31
+                (i64.load align=1
+                  (local.get 4)))
+              (if  ;; label = @6
+                (i32.and
+                  (i32.wrap_i64
+                    (local.get 28))
+                  (i32.const 7))
+                (then
+                  (local.set 5
+                    (i32.const 16818184))
+                  (br 4 (;@2;))))
+              (local.set 15
+                (i64.add
+                  (local.get 28)
+                  (i64.const -2147483648)))
+              (block  ;; label = @6
+                (block  ;; label = @7
+                  (br_if 0 (;@7;)
+                    (i64.ge_u
+                      (local.get 15)
+                      (local.get 17)))
+                  (br_if 0 (;@7;)
+                    (i32.le_u
+                      (i32.load8_u offset=6291456
+                        (i32.shr_u
+                          (i32.wrap_i64
+                            (local.get 15))
+                          (i32.const 12)))
+                      (i32.and
                         (i32.wrap_i64
                           (local.get 15))
-                        (i32.const 268435456)))
-                    (i64.store offset=272 align=1
-                      (local.get 0)
+                        (i32.const 7))))
+                  (br 1 (;@6;)))
+                (local.set 15
+                  (i64.add
+                    (local.get 15)
+                    (i64.const 2147483648)))
+                (if  ;; label = @7
+                  (i64.ne
+                    (i64.load offset=16384 align=1
+                      (local.tee 4
+                        (i32.add
+                          (i32.and
+                            (i32.wrap_i64
+                              (i64.shr_u
+                                (local.get 15)
+                                (i64.const 8)))
+                            (i32.const 16368))
+                          (local.get 3))))
+                    (i64.and
+                      (i64.add
+                        (local.get 15)
+                        (i64.const 7))
+                      (i64.const -4096)))
+                  (then
+                    (if  ;; label = @8
+                      (i32.eqz
+                        (call_indirect (type 1)
+                          (local.get 0)
+                          (local.get 15)
+                          (i32.const 8)
+                          (i32.const 1)
+                          (i32.const 0)))
+                      (then
+                        (local.set 5
+                          (i32.const 16818184))
+                        (br 6 (;@2;))))))
+                (local.set 15
+                  (i64.sub
+                    (i64.add
+                      (local.get 15)
+                      (i64.load32_u offset=16392 align=1
+                        (local.get 4)))
+                    (i64.const 268435456))))
+              (local.set 4
+                (i32.add
+                  (i32.wrap_i64
+                    (local.get 15))
+                  (i32.const 268435456)))
+              (i32.and
+                (i64.lt_u
+                  (local.tee 15
+                    (i64.sub
                       (i64.add
                         (i64.extend_i32_u
                           (local.get 4))
-                        (i64.const 1879048192)))
-                    (i32.store offset=268 align=1
-                      (local.get 0)
-                      (i32.const 8))
-                    (local.set 31
-                      (i64.load align=1
-                        (local.get 4)))
-                    (if  ;; label = @7
-                      (i32.and
-                        (i32.wrap_i64
-                          (local.get 28))
-                        (i32.const 7))
-                      (then
-                        (local.set 5
-                          (i32.const 16785416))
-                        (br 5 (;@2;))))
-                    (local.set 15
-                      (i64.add
-                        (local.get 28)
-                        (i64.const -2147483648)))
-                    (block  ;; label = @7
-                      (block  ;; label = @8
-                        (br_if 0 (;@8;)
-                          (i64.ge_u
-                            (local.get 15)
-                            (local.get 17)))
-                        (br_if 0 (;@8;)
-                          (i32.le_u
-                            (i32.load8_u offset=6291456
-                              (i32.shr_u
-                                (i32.wrap_i64
-                                  (local.get 15))
-                                (i32.const 12)))
-                            (i32.and
+                        (i64.const 1879048192))
+                      (i64.load offset=272 align=1
+                        (local.get 0))))
+                  (i64.load32_u offset=268 align=1
+                    (local.get 0)))
+                (i64.le_u
+                  (i64.add
+                    (local.get 15)
+                    (i64.const 8))
+                  (i64.load32_u offset=268 align=1
+                    (local.get 0))))
+              (i32.store offset=268 align=1
+                (local.get 0)
+                (i32.const 0))
+              (local.set 32
+                (if (result i64)  ;; label = @6
+                  (then
+                    (i64.store align=1
+                      (local.get 4)
+                      (local.get 31))
+                    (i64.const 0))
+                  (else
+                    (i64.const 1))))
+              (if  ;; label = @6
+                (i64.ne
+                  (local.get 32)
+                  (i64.const 0))
+                (then
+                  (if  ;; label = @7
+                    (i32.and
+                      (i32.wrap_i64
+                        (local.get 28))
+                      (i32.const 3))
+                    (then
+                      (local.set 5
+                        (i32.const 16809984))
+                      (br 5 (;@2;))))
+                  (local.set 15
+                    (i64.add
+                      (local.get 28)
+                      (i64.const -2147483648)))
+                  (block  ;; label = @7
+                    (block  ;; label = @8
+                      (br_if 0 (;@8;)
+                        (i64.ge_u
+                          (local.get 15)
+                          (local.get 17)))
+                      (br_if 0 (;@8;)
+                        (i32.le_u
+                          (i32.load8_u offset=6291456
+                            (i32.shr_u
                               (i32.wrap_i64
                                 (local.get 15))
-                              (i32.const 7))))
-                        (br 1 (;@7;)))
-                      (local.set 15
-                        (i64.add
-                          (local.get 15)
-                          (i64.const 2147483648)))
-                      (if  ;; label = @8
-                        (i64.ne
-                          (i64.load offset=16384 align=1
-                            (local.tee 4
-                              (i32.add
-                                (i32.and
-                                  (i32.wrap_i64
-                                    (i64.shr_u
-                                      (local.get 15)
-                                      (i64.const 8)))
-                                  (i32.const 16368))
-                                (local.get 3))))
-                          (i64.and
-                            (i64.add
-                              (local.get 15)
-                              (i64.const 7))
-                            (i64.const -4096)))
-                        (then
-                          (if  ;; label = @9
-                            (i32.eqz
-                              (call_indirect (type 1)
-                                (local.get 0)
-                                (local.get 15)
-                                (i32.const 8)
-                                (i32.const 1)
-                                (i32.const 0)))
-                            (then
-                              (local.set 5
-                                (i32.const 16785416))
-                              (br 7 (;@2;))))))
-                      (local.set 15
-                        (i64.sub
+                              (i32.const 12)))
+                          (i32.and
+                            (i32.wrap_i64
+                              (local.get 15))
+                            (i32.const 3))))
+                      (br 1 (;@7;)))
+                    (local.set 15
+                      (i64.add
+                        (local.get 15)
+                        (i64.const 2147483648)))
+                    (if  ;; label = @8
+                      (i64.ne
+                        (i64.load offset=16384 align=1
+                          (local.tee 4
+                            (i32.add
+                              (i32.and
+                                (i32.wrap_i64
+                                  (i64.shr_u
+                                    (local.get 15)
+                                    (i64.const 8)))
+                                (i32.const 16368))
+                              (local.get 3))))
+                        (i64.and
                           (i64.add
                             (local.get 15)
-                            (i64.load32_u offset=16392 align=1
-                              (local.get 4)))
-                          (i64.const 268435456))))
-                    (local.set 4
-                      (i32.add
-                        (i32.wrap_i64
-                          (local.get 15))
-                        (i32.const 268435456)))
-                    (i32.and
-                      (i64.lt_u
-                        (local.tee 15
-                          (i64.sub
-                            (i64.add
-                              (i64.extend_i32_u
-                                (local.get 4))
-                              (i64.const 1879048192))
-                            (i64.load offset=272 align=1
-                              (local.get 0))))
-                        (i64.load32_u offset=268 align=1
-                          (local.get 0)))
-                      (i64.le_u
+                            (i64.const 3))
+                          (i64.const -4096)))
+                      (then
+                        (if  ;; label = @9
+                          (i32.eqz
+                            (call_indirect (type 1)
+                              (local.get 0)
+                              (local.get 15)
+                              (i32.const 4)
+                              (i32.const 1)
+                              (i32.const 0)))
+                          (then
+                            (local.set 5
+                              (i32.const 16809984))
+                            (br 7 (;@2;))))))
+                    (local.set 15
+                      (i64.sub
                         (i64.add
                           (local.get 15)
-                          (i64.const 8))
-                        (i64.load32_u offset=268 align=1
-                          (local.get 0))))
-                    (i32.store offset=268 align=1
-                      (local.get 0)
-                      (i32.const 0))
-                    (local.set 32
-                      (if (result i64)  ;; label = @7
-                        (then
-                          (i64.store align=1
-                            (local.get 4)
-                            (local.get 31))
-                          (i64.const 0))
-                        (else
-                          (i64.const 1))))
-                    (if  ;; label = @7
-                      (i64.ne
-                        (local.get 32)
-                        (i64.const 0))
-                      (then
-                        (br 4 (;@3;)))
-                      (else
-                        (local.set 16
-                          (i64.add
-                            (local.get 2)
-                            (i64.const 16)))
-                        (br 6 (;@1;)))))
-                  (else
-                    (local.set 1
-                      (i32.add
-                        (local.get 1)
-                        (i32.const 4)))
-                    (local.set 16
+                          (i64.load32_u offset=16392 align=1
+                            (local.get 4)))
+                        (i64.const 268435456))))
+                  (local.set 4
+                    (i32.add
+                      (i32.wrap_i64
+                        (local.get 15))
+                      (i32.const 268435456)))
+                  (local.set 15
+                    (i64.load32_s align=1
+                      (local.get 4)))
+                  (i64.store32 align=1
+                    (local.get 4)
+                    (i64.add
+                      (local.get 15)
+                      (local.get 29)))
+                  (local.set 30
+                    (local.get 15))
+                  (if  ;; label = @7
+                    (i32.and
+                      (i32.wrap_i64
+                        (local.get 28))
+                      (i32.const 7))
+                    (then
+                      (local.set 5
+                        (i32.const 16805892))
+                      (br 5 (;@2;))))
+                  (local.set 15
+                    (i64.add
+                      (local.get 28)
+                      (i64.const -2147483648)))
+                  (block  ;; label = @7
+                    (block  ;; label = @8
+                      (br_if 0 (;@8;)
+                        (i64.ge_u
+                          (local.get 15)
+                          (local.get 17)))
+                      (br 1 (;@7;)))
+                    (local.set 15
                       (i64.add
-                        (local.get 2)
-                        (i64.const 16)))
-                    (br 5 (;@1;)))))
-              (else
-                (local.set 1
-                  (i32.add
-                    (local.get 1)
-                    (i32.const 8)))
-                (local.set 16
-                  (i64.add
-                    (local.get 2)
-                    (i64.const 16)))
-                (br 4 (;@1;)))))
-          (else
-            (local.set 1
-              (i32.add
-                (local.get 1)
-                (i32.const 12)))
-            (local.set 16
-              (i64.add
-                (local.get 2)
-                (i64.const 16)))
-            (br 3 (;@1;))))))
+                        (local.get 15)
+                        (i64.const 2147483648)))
+                    (if  ;; label = @8
+                      (i64.ne
+                        (i64.load align=1
+                          (local.tee 4
+                            (i32.add
+                              (i32.and
+                                (i32.wrap_i64
+                                  (i64.shr_u
+                                    (local.get 15)
+                                    (i64.const 8)))
+                                (i32.const 16368))
+                              (local.get 3))))
+                        (i64.and
+                          (i64.add
+                            (local.get 15)
+                            (i64.const 7))
+                          (i64.const -4096)))
+                      (then
+                        (if  ;; label = @9
+                          (i32.eqz
+                            (call_indirect (type 1)
+                              (local.get 0)
+                              (local.get 15)
+                              (i32.const 8)
+                              (i32.const 0)
+                              (i32.const 0)))
+                          (then
+                            (local.set 5
+                              (i32.const 16805892))
+                            (br 7 (;@2;))))))
+                    (local.set 15
+                      (i64.sub
+                        (i64.add
+                          (local.get 15)
+                          (i64.load32_u offset=8 align=1
+                            (local.get 4)))
+                        (i64.const 268435456))))
+                  (local.set 4
+                    (i32.add
+                      (i32.wrap_i64
+                        (local.get 15))
+                      (i32.const 268435456)))
+                  (i64.store offset=272 align=1
+                    (local.get 0)
+                    (i64.add
+                      (i64.extend_i32_u
+                        (local.get 4))
+                      (i64.const 1879048192)))
+                  (i32.store offset=268 align=1
+                    (local.get 0)
+                    (i32.const 8))
+                  (local.set 31
+                    (i64.load align=1
+                      (local.get 4)))
+                  (if  ;; label = @7
+                    (i32.and
+                      (i32.wrap_i64
+                        (local.get 28))
+                      (i32.const 7))
+                    (then
+                      (local.set 5
+                        (i32.const 16801800))
+                      (br 5 (;@2;))))
+                  (local.set 15
+                    (i64.add
+                      (local.get 28)
+                      (i64.const -2147483648)))
+                  (block  ;; label = @7
+                    (block  ;; label = @8
+                      (br_if 0 (;@8;)
+                        (i64.ge_u
+                          (local.get 15)
+                          (local.get 17)))
+                      (br_if 0 (;@8;)
+                        (i32.le_u
+                          (i32.load8_u offset=6291456
+                            (i32.shr_u
+                              (i32.wrap_i64
+                                (local.get 15))
+                              (i32.const 12)))
+                          (i32.and
+                            (i32.wrap_i64
+                              (local.get 15))
+                            (i32.const 7))))
+                      (br 1 (;@7;)))
+                    (local.set 15
+                      (i64.add
+                        (local.get 15)
+                        (i64.const 2147483648)))
+                    (if  ;; label = @8
+                      (i64.ne
+                        (i64.load offset=16384 align=1
+                          (local.tee 4
+                            (i32.add
+                              (i32.and
+                                (i32.wrap_i64
+                                  (i64.shr_u
+                                    (local.get 15)
+                                    (i64.const 8)))
+                                (i32.const 16368))
+                              (local.get 3))))
+                        (i64.and
+                          (i64.add
+                            (local.get 15)
+                            (i64.const 7))
+                          (i64.const -4096)))
+                      (then
+                        (if  ;; label = @9
+                          (i32.eqz
+                            (call_indirect (type 1)
+                              (local.get 0)
+                              (local.get 15)
+                              (i32.const 8)
+                              (i32.const 1)
+                              (i32.const 0)))
+                          (then
+                            (local.set 5
+                              (i32.const 16801800))
+                            (br 7 (;@2;))))))
+                    (local.set 15
+                      (i64.sub
+                        (i64.add
+                          (local.get 15)
+                          (i64.load32_u offset=16392 align=1
+                            (local.get 4)))
+                        (i64.const 268435456))))
+                  (local.set 4
+                    (i32.add
+                      (i32.wrap_i64
+                        (local.get 15))
+                      (i32.const 268435456)))
+                  (i32.and
+                    (i64.lt_u
+                      (local.tee 15
+                        (i64.sub
+                          (i64.add
+                            (i64.extend_i32_u
+                              (local.get 4))
+                            (i64.const 1879048192))
+                          (i64.load offset=272 align=1
+                            (local.get 0))))
+                      (i64.load32_u offset=268 align=1
+                        (local.get 0)))
+                    (i64.le_u
+                      (i64.add
+                        (local.get 15)
+                        (i64.const 8))
+                      (i64.load32_u offset=268 align=1
+                        (local.get 0))))
+                  (i32.store offset=268 align=1
+                    (local.get 0)
+                    (i32.const 0))
+                  (local.set 32
+                    (if (result i64)  ;; label = @7
+                      (then
+                        (i64.store align=1
+                          (local.get 4)
+                          (local.get 31))
+                        (i64.const 0))
+                      (else
+                        (i64.const 1))))
+                  (if  ;; label = @7
+                    (i64.ne
+                      (local.get 32)
+                      (i64.const 0))
+                    (then
+                      (if  ;; label = @8
+                        (i32.and
+                          (i32.wrap_i64
+                            (local.get 28))
+                          (i32.const 3))
+                        (then
+                          (local.set 5
+                            (i32.const 16793600))
+                          (br 6 (;@2;))))
+                      (local.set 15
+                        (i64.add
+                          (local.get 28)
+                          (i64.const -2147483648)))
+                      (block  ;; label = @8
+                        (block  ;; label = @9
+                          (br_if 0 (;@9;)
+                            (i64.ge_u
+                              (local.get 15)
+                              (local.get 17)))
+                          (br_if 0 (;@9;)
+                            (i32.le_u
+                              (i32.load8_u offset=6291456
+                                (i32.shr_u
+                                  (i32.wrap_i64
+                                    (local.get 15))
+                                  (i32.const 12)))
+                              (i32.and
+                                (i32.wrap_i64
+                                  (local.get 15))
+                                (i32.const 3))))
+                          (br 1 (;@8;)))
+                        (local.set 15
+                          (i64.add
+                            (local.get 15)
+                            (i64.const 2147483648)))
+                        (if  ;; label = @9
+                          (i64.ne
+                            (i64.load offset=16384 align=1
+                              (local.tee 4
+                                (i32.add
+                                  (i32.and
+                                    (i32.wrap_i64
+                                      (i64.shr_u
+                                        (local.get 15)
+                                        (i64.const 8)))
+                                    (i32.const 16368))
+                                  (local.get 3))))
+                            (i64.and
+                              (i64.add
+                                (local.get 15)
+                                (i64.const 3))
+                              (i64.const -4096)))
+                          (then
+                            (if  ;; label = @10
+                              (i32.eqz
+                                (call_indirect (type 1)
+                                  (local.get 0)
+                                  (local.get 15)
+                                  (i32.const 4)
+                                  (i32.const 1)
+                                  (i32.const 0)))
+                              (then
+                                (local.set 5
+                                  (i32.const 16793600))
+                                (br 8 (;@2;))))))
+                        (local.set 15
+                          (i64.sub
+                            (i64.add
+                              (local.get 15)
+                              (i64.load32_u offset=16392 align=1
+                                (local.get 4)))
+                            (i64.const 268435456))))
+                      (local.set 4
+                        (i32.add
+                          (i32.wrap_i64
+                            (local.get 15))
+                          (i32.const 268435456)))
+                      (local.set 15
+                        (i64.load32_s align=1
+                          (local.get 4)))
+                      (i64.store32 align=1
+                        (local.get 4)
+                        (i64.add
+                          (local.get 15)
+                          (local.get 29)))
+                      (local.set 30
+                        (local.get 15))
+                      (if  ;; label = @8
+                        (i32.and
+                          (i32.wrap_i64
+                            (local.get 28))
+                          (i32.const 7))
+                        (then
+                          (local.set 5
+                            (i32.const 16789508))
+                          (br 6 (;@2;))))
+                      (local.set 15
+                        (i64.add
+                          (local.get 28)
+                          (i64.const -2147483648)))
+                      (block  ;; label = @8
+                        (block  ;; label = @9
+                          (br_if 0 (;@9;)
+                            (i64.ge_u
+                              (local.get 15)
+                              (local.get 17)))
+                          (br 1 (;@8;)))
+                        (local.set 15
+                          (i64.add
+                            (local.get 15)
+                            (i64.const 2147483648)))
+                        (if  ;; label = @9
+                          (i64.ne
+                            (i64.load align=1
+                              (local.tee 4
+                                (i32.add
+                                  (i32.and
+                                    (i32.wrap_i64
+                                      (i64.shr_u
+                                        (local.get 15)
+                                        (i64.const 8)))
+                                    (i32.const 16368))
+                                  (local.get 3))))
+                            (i64.and
+                              (i64.add
+                                (local.get 15)
+                                (i64.const 7))
+                              (i64.const -4096)))
+                          (then
+                            (if  ;; label = @10
+                              (i32.eqz
+                                (call_indirect (type 1)
+                                  (local.get 0)
+                                  (local.get 15)
+                                  (i32.const 8)
+                                  (i32.const 0)
+                                  (i32.const 0)))
+                              (then
+                                (local.set 5
+                                  (i32.const 16789508))
+                                (br 8 (;@2;))))))
+                        (local.set 15
+                          (i64.sub
+                            (i64.add
+                              (local.get 15)
+                              (i64.load32_u offset=8 align=1
+                                (local.get 4)))
+                            (i64.const 268435456))))
+                      (local.set 4
+                        (i32.add
+                          (i32.wrap_i64
+                            (local.get 15))
+                          (i32.const 268435456)))
+                      (i64.store offset=272 align=1
+                        (local.get 0)
+                        (i64.add
+                          (i64.extend_i32_u
+                            (local.get 4))
+                          (i64.const 1879048192)))
+                      (i32.store offset=268 align=1
+                        (local.get 0)
+                        (i32.const 8))
+                      (local.set 31
+                        (i64.load align=1
+                          (local.get 4)))
+                      (if  ;; label = @8
+                        (i32.and
+                          (i32.wrap_i64
+                            (local.get 28))
+                          (i32.const 7))
+                        (then
+                          (local.set 5
+                            (i32.const 16785416))
+                          (br 6 (;@2;))))
+                      (local.set 15
+                        (i64.add
+                          (local.get 28)
+                          (i64.const -2147483648)))
+                      (block  ;; label = @8
+                        (block  ;; label = @9
+                          (br_if 0 (;@9;)
+                            (i64.ge_u
+                              (local.get 15)
+                              (local.get 17)))
+                          (br_if 0 (;@9;)
+                            (i32.le_u
+                              (i32.load8_u offset=6291456
+                                (i32.shr_u
+                                  (i32.wrap_i64
+                                    (local.get 15))
+                                  (i32.const 12)))
+                              (i32.and
+                                (i32.wrap_i64
+                                  (local.get 15))
+                                (i32.const 7))))
+                          (br 1 (;@8;)))
+                        (local.set 15
+                          (i64.add
+                            (local.get 15)
+                            (i64.const 2147483648)))
+                        (if  ;; label = @9
+                          (i64.ne
+                            (i64.load offset=16384 align=1
+                              (local.tee 4
+                                (i32.add
+                                  (i32.and
+                                    (i32.wrap_i64
+                                      (i64.shr_u
+                                        (local.get 15)
+                                        (i64.const 8)))
+                                    (i32.const 16368))
+                                  (local.get 3))))
+                            (i64.and
+                              (i64.add
+                                (local.get 15)
+                                (i64.const 7))
+                              (i64.const -4096)))
+                          (then
+                            (if  ;; label = @10
+                              (i32.eqz
+                                (call_indirect (type 1)
+                                  (local.get 0)
+                                  (local.get 15)
+                                  (i32.const 8)
+                                  (i32.const 1)
+                                  (i32.const 0)))
+                              (then
+                                (local.set 5
+                                  (i32.const 16785416))
+                                (br 8 (;@2;))))))
+                        (local.set 15
+                          (i64.sub
+                            (i64.add
+                              (local.get 15)
+                              (i64.load32_u offset=16392 align=1
+                                (local.get 4)))
+                            (i64.const 268435456))))
+                      (local.set 4
+                        (i32.add
+                          (i32.wrap_i64
+                            (local.get 15))
+                          (i32.const 268435456)))
+                      (i32.and
+                        (i64.lt_u
+                          (local.tee 15
+                            (i64.sub
+                              (i64.add
+                                (i64.extend_i32_u
+                                  (local.get 4))
+                                (i64.const 1879048192))
+                              (i64.load offset=272 align=1
+                                (local.get 0))))
+                          (i64.load32_u offset=268 align=1
+                            (local.get 0)))
+                        (i64.le_u
+                          (i64.add
+                            (local.get 15)
+                            (i64.const 8))
+                          (i64.load32_u offset=268 align=1
+                            (local.get 0))))
+                      (i32.store offset=268 align=1
+                        (local.get 0)
+                        (i32.const 0))
+                      (local.set 32
+                        (if (result i64)  ;; label = @8
+                          (then
+                            (i64.store align=1
+                              (local.get 4)
+                              (local.get 31))
+                            (i64.const 0))
+                          (else
+                            (i64.const 1))))
+                      (if  ;; label = @8
+                        (i64.ne
+                          (local.get 32)
+                          (i64.const 0))
+                        (then
+                          (br 5 (;@3;)))
+                        (else
+                          (br 4 (;@4;)))))
+                    (else
+                      (local.set 1
+                        (i32.add
+                          (local.get 1)
+                          (i32.const 4)))
+                      (br 3 (;@4;)))))
+                (else
+                  (local.set 1
+                    (i32.add
+                      (local.get 1)
+                      (i32.const 8)))
+                  (br 2 (;@4;)))))
+            (else
+              (local.set 1
+                (i32.add
+                  (local.get 1)
+                  (i32.const 12)))
+              (br 1 (;@4;)))))
+        (local.set 1
+          (i32.sub
+            (local.get 1)
+            (i32.const 1)))
+        (local.set 5
+          (i32.const 16781328))
+        (br 1 (;@2;))))
     (local.set 1
       (i32.add
         (local.get 1)

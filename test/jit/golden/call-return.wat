@@ -1,34 +1,78 @@
 (func (;0;) (type 0) (param i32 i32 i64) (result i32)
-  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64)
+  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 i64 i64)
   (local.set 3
     (i32.load offset=388 align=1
       (local.get 0)))
   (local.set 28
     (i64.load offset=456 align=1
       (local.get 0)))
+  (local.set 30
+    (i64.load offset=528 align=1
+      (local.get 0)))
+  (local.set 29
+    (i64.load offset=536 align=1
+      (local.get 0)))
   (block  ;; label = @1
     (block  ;; label = @2
-      (if  ;; label = @3
-        (i32.lt_s
-          (local.get 1)
-          (i32.const 1))
-        (then
-          (local.set 5
-            (i32.const 16777216))
-          (br 1 (;@2;))))
-      (local.set 1
-        (i32.sub
-          (local.get 1)
-          (i32.const 1)))
-      (local.set 28
-        (i64.add
-          (local.get 2)
-          (i64.const 4)))
-      (local.set 16
-        (i64.add
-          (local.get 2)
-          (i64.const 16)))
-      (br 1 (;@1;)))
+      (loop  ;; label = @3
+        (if  ;; label = @4
+          (i32.lt_s
+            (local.get 1)
+            (i32.const 6))
+          (then
+            (local.set 5
+              (i32.const 16777216))
+            (br 2 (;@2;))))
+        (local.set 1
+          (i32.sub
+            (local.get 1)
+            (i32.const 1)))
+        (local.set 28
+          (i64.add
+            (local.get 2)
+            (i64.const 4)))
+        (local.set 1
+          (i32.sub
+            (local.get 1)
+            (i32.const 2)))
+        (local.set 29
+          (i64.add
+            (local.get 29)
+            (i64.const 1)))
+        (local.set 16
+          (i64.and
+            (local.get 28)
+            (i64.const -2)))
+        (if  ;; label = @4
+          (i64.eq
+            (local.get 16)
+            (i64.add
+              (local.get 2)
+              (i64.const 4)))
+          (then
+            (local.set 1
+              (i32.sub
+                (local.get 1)
+                (i32.const 2)))
+            (local.set 30
+              (i64.add
+                (local.get 30)
+                (i64.const -1)))
+            (if  ;; label = @5
+              (i64.ne
+                (local.get 30)
+                (i64.const 0))
+              (then
+                (br 2 (;@3;)))
+              (else
+                (local.set 1
+                  (i32.sub
+                    (local.get 1)
+                    (i32.const 1)))
+                (local.set 5
+                  (i32.const 16781324))
+                (br 3 (;@2;))))))
+        (br 2 (;@1;))))
     (local.set 1
       (i32.add
         (local.get 1)
@@ -47,6 +91,12 @@
   (i64.store offset=456 align=1
     (local.get 0)
     (local.get 28))
+  (i64.store offset=528 align=1
+    (local.get 0)
+    (local.get 30))
+  (i64.store offset=536 align=1
+    (local.get 0)
+    (local.get 29))
   (i64.store align=1
     (local.get 0)
     (local.get 16))

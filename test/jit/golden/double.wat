@@ -57,355 +57,351 @@
   (block  ;; label = @1
     (block  ;; label = @2
       (loop  ;; label = @3
-        (if  ;; label = @4
-          (i32.lt_s
-            (local.get 1)
-            (i32.const 15))
-          (then
-            (local.set 5
-              (i32.const 16777216))
-            (br 2 (;@2;))))
-        (local.set 1
-          (i32.sub
-            (local.get 1)
-            (i32.const 15)))
-        (if  ;; label = @4
-          (i32.eqz
-            (local.get 14))
-          (then
-            (local.set 5
-              (i32.const 16838656))
-            (br 2 (;@2;))))
-        (if  ;; label = @4
-          (i32.eqz
-            (f64.lt
-              (f64.abs
-                (local.tee 25
-                  (f64.add
-                    (local.get 28)
-                    (local.get 29))))
-              (local.get 26)))
-          (then
-            (local.set 25
-              (f64.reinterpret_i64
-                (call_indirect (type 3)
-                  (i32.const 166)
-                  (i64.reinterpret_f64
-                    (local.get 28))
-                  (i64.reinterpret_f64
-                    (local.get 29))
-                  (i64.const 0)
-                  (i32.load offset=212 align=1
-                    (local.get 0))
-                  (i32.const 2))))))
-        (local.set 28
-          (local.get 25))
-        (local.set 25
-          (f64.mul
-            (local.get 28)
-            (local.get 28)))
-        (if  ;; label = @4
-          (i32.ge_u
+        (block  ;; label = @4
+          (if  ;; label = @5
+            (i32.lt_s
+              (local.get 1)
+              (i32.const 16))
+            (then
+              (local.set 5
+                (i32.const 16777216))
+              (br 3 (;@2;))))
+          (local.set 1
             (i32.sub
-              (i32.add
-                (i32.and
-                  (i32.wrap_i64
-                    (i64.shr_u
-                      (i64.reinterpret_f64
-                        (local.get 25))
-                      (i64.const 52)))
-                  (i32.const 2047))
-                (local.get 6))
-              (i32.const 2))
-            (i32.const 2045))
-          (then
-            (local.set 25
-              (f64.reinterpret_i64
-                (call_indirect (type 3)
-                  (i32.const 168)
-                  (i64.reinterpret_f64
-                    (local.get 28))
-                  (i64.reinterpret_f64
-                    (local.get 28))
-                  (i64.const 0)
-                  (i32.const 0)
-                  (i32.const 2))))))
-        (local.set 30
-          (local.get 25))
-        (local.set 31
-          (f64.reinterpret_i64
-            (call_indirect (type 3)
-              (i32.const 164)
-              (i64.reinterpret_f64
-                (local.get 30))
-              (i64.reinterpret_f64
-                (local.get 28))
-              (i64.reinterpret_f64
-                (local.get 29))
-              (i32.load offset=212 align=1
-                (local.get 0))
-              (i32.const 2))))
-        (local.set 15
-          (i64.extend_i32_u
-            (f64.lt
-              (local.get 28)
-              (local.get 31))))
-        (if  ;; label = @4
-          (i32.eqz
-            (i32.or
+              (local.get 1)
+              (i32.const 15)))
+          (if  ;; label = @5
+            (i32.eqz
+              (local.get 14))
+            (then
+              (local.set 5
+                (i32.const 16838656))
+              (br 3 (;@2;))))
+          (if  ;; label = @5
+            (i32.eqz
               (f64.lt
-                (local.get 28)
-                (local.get 31))
-              (f64.ge
-                (local.get 28)
-                (local.get 31))))
-          (then
-            (local.set 15
-              (call_indirect (type 3)
-                (i32.const 177)
-                (i64.reinterpret_f64
-                  (local.get 28))
-                (i64.reinterpret_f64
-                  (local.get 31))
-                (i64.const 0)
-                (i32.const 0)
-                (i32.const 2)))))
-        (local.set 32
-          (local.get 15))
-        (if  ;; label = @4
-          (i64.ne
-            (local.get 32)
-            (i64.const 0))
-          (then
-            (if  ;; label = @5
-              (i32.eqz
-                (f64.lt
-                  (f64.abs
-                    (local.tee 25
-                      (f64.add
-                        (local.get 28)
-                        (local.get 29))))
-                  (local.get 26)))
-              (then
-                (local.set 25
-                  (f64.reinterpret_i64
-                    (call_indirect (type 3)
-                      (i32.const 166)
-                      (i64.reinterpret_f64
-                        (local.get 28))
-                      (i64.reinterpret_f64
-                        (local.get 29))
-                      (i64.const 0)
-                      (i32.load offset=212 align=1
-                        (local.get 0))
-                      (i32.const 2))))))
-            (local.set 28
-              (local.get 25))
-            (local.set 25
-              (f64.mul
-                (local.get 28)
-                (local.get 28)))
-            (if  ;; label = @5
-              (i32.ge_u
-                (i32.sub
-                  (i32.add
-                    (i32.and
-                      (i32.wrap_i64
-                        (i64.shr_u
-                          (i64.reinterpret_f64
-                            (local.get 25))
-                          (i64.const 52)))
-                      (i32.const 2047))
-                    (local.get 6))
-                  (i32.const 2))
-                (i32.const 2045))
-              (then
-                (local.set 25
-                  (f64.reinterpret_i64
-                    (call_indirect (type 3)
-                      (i32.const 168)
-                      (i64.reinterpret_f64
-                        (local.get 28))
-                      (i64.reinterpret_f64
-                        (local.get 28))
-                      (i64.const 0)
-                      (i32.const 0)
-                      (i32.const 2))))))
-            (local.set 30
-              (local.get 25))
-            (local.set 31
-              (f64.reinterpret_i64
-                (call_indirect (type 3)
-                  (i32.const 164)
-                  (i64.reinterpret_f64
-                    (local.get 30))
-                  (i64.reinterpret_f64
-                    (local.get 28))
-                  (i64.reinterpret_f64
-                    (local.get 29))
-                  (i32.load offset=212 align=1
-                    (local.get 0))
-                  (i32.const 2))))
-            (local.set 15
-              (i64.extend_i32_u
-                (f64.lt
-                  (local.get 28)
-                  (local.get 31))))
-            (if  ;; label = @5
-              (i32.eqz
-                (i32.or
-                  (f64.lt
-                    (local.get 28)
-                    (local.get 31))
-                  (f64.ge
-                    (local.get 28)
-                    (local.get 31))))
-              (then
-                (local.set 15
+                (f64.abs
+                  (local.tee 25
+                    (f64.add
+                      (local.get 28)
+                      (local.get 29))))
+                (local.get 26)))
+            (then
+              (local.set 25
+                (f64.reinterpret_i64
                   (call_indirect (type 3)
-                    (i32.const 177)
+                    (i32.const 166)
                     (i64.reinterpret_f64
                       (local.get 28))
                     (i64.reinterpret_f64
-                      (local.get 31))
+                      (local.get 29))
+                    (i64.const 0)
+                    (i32.load offset=212 align=1
+                      (local.get 0))
+                    (i32.const 2))))))
+          (local.set 28
+            (local.get 25))
+          (local.set 25
+            (f64.mul
+              (local.get 28)
+              (local.get 28)))
+          (if  ;; label = @5
+            (i32.ge_u
+              (i32.sub
+                (i32.add
+                  (i32.and
+                    (i32.wrap_i64
+                      (i64.shr_u
+                        (i64.reinterpret_f64
+                          (local.get 25))
+                        (i64.const 52)))
+                    (i32.const 2047))
+                  (local.get 6))
+                (i32.const 2))
+              (i32.const 2045))
+            (then
+              (local.set 25
+                (f64.reinterpret_i64
+                  (call_indirect (type 3)
+                    (i32.const 168)
+                    (i64.reinterpret_f64
+                      (local.get 28))
+                    (i64.reinterpret_f64
+                      (local.get 28))
                     (i64.const 0)
                     (i32.const 0)
-                    (i32.const 2)))))
-            (local.set 32
-              (local.get 15))
-            (if  ;; label = @5
-              (i64.ne
-                (local.get 32)
-                (i64.const 0))
-              (then
-                (if  ;; label = @6
-                  (i32.eqz
-                    (f64.lt
-                      (f64.abs
-                        (local.tee 25
-                          (f64.add
-                            (local.get 28)
-                            (local.get 29))))
-                      (local.get 26)))
-                  (then
-                    (local.set 25
-                      (f64.reinterpret_i64
-                        (call_indirect (type 3)
-                          (i32.const 166)
-                          (i64.reinterpret_f64
-                            (local.get 28))
-                          (i64.reinterpret_f64
-                            (local.get 29))
-                          (i64.const 0)
-                          (i32.load offset=212 align=1
-                            (local.get 0))
-                          (i32.const 2))))))
-                (local.set 28
-                  (local.get 25))
-                (local.set 25
-                  (f64.mul
-                    (local.get 28)
-                    (local.get 28)))
-                (if  ;; label = @6
-                  (i32.ge_u
-                    (i32.sub
-                      (i32.add
-                        (i32.and
-                          (i32.wrap_i64
-                            (i64.shr_u
-                              (i64.reinterpret_f64
-                                (local.get 25))
-                              (i64.const 52)))
-                          (i32.const 2047))
-                        (local.get 6))
-                      (i32.const 2))
-                    (i32.const 2045))
-                  (then
-                    (local.set 25
-                      (f64.reinterpret_i64
-                        (call_indirect (type 3)
-                          (i32.const 168)
-                          (i64.reinterpret_f64
-                            (local.get 28))
-                          (i64.reinterpret_f64
-                            (local.get 28))
-                          (i64.const 0)
-                          (i32.const 0)
-                          (i32.const 2))))))
-                (local.set 30
-                  (local.get 25))
-                (local.set 31
-                  (f64.reinterpret_i64
-                    (call_indirect (type 3)
-                      (i32.const 164)
-                      (i64.reinterpret_f64
-                        (local.get 30))
-                      (i64.reinterpret_f64
-                        (local.get 28))
-                      (i64.reinterpret_f64
-                        (local.get 29))
-                      (i32.load offset=212 align=1
-                        (local.get 0))
-                      (i32.const 2))))
-                (local.set 15
-                  (i64.extend_i32_u
-                    (f64.lt
-                      (local.get 28)
-                      (local.get 31))))
-                (if  ;; label = @6
-                  (i32.eqz
-                    (i32.or
-                      (f64.lt
-                        (local.get 28)
-                        (local.get 31))
-                      (f64.ge
-                        (local.get 28)
-                        (local.get 31))))
-                  (then
-                    (local.set 15
+                    (i32.const 2))))))
+          (local.set 30
+            (local.get 25))
+          (local.set 31
+            (f64.reinterpret_i64
+              (call_indirect (type 3)
+                (i32.const 164)
+                (i64.reinterpret_f64
+                  (local.get 30))
+                (i64.reinterpret_f64
+                  (local.get 28))
+                (i64.reinterpret_f64
+                  (local.get 29))
+                (i32.load offset=212 align=1
+                  (local.get 0))
+                (i32.const 2))))
+          (local.set 15
+            (i64.extend_i32_u
+              (f64.lt
+                (local.get 28)
+                (local.get 31))))
+          (if  ;; label = @5
+            (i32.eqz
+              (i32.or
+                (f64.lt
+                  (local.get 28)
+                  (local.get 31))
+                (f64.ge
+                  (local.get 28)
+                  (local.get 31))))
+            (then
+              (local.set 15
+                (call_indirect (type 3)
+                  (i32.const 177)
+                  (i64.reinterpret_f64
+                    (local.get 28))
+                  (i64.reinterpret_f64
+                    (local.get 31))
+                  (i64.const 0)
+                  (i32.const 0)
+                  (i32.const 2)))))
+          (local.set 32
+            (local.get 15))
+          (if  ;; label = @5
+            (i64.ne
+              (local.get 32)
+              (i64.const 0))
+            (then
+              (if  ;; label = @6
+                (i32.eqz
+                  (f64.lt
+                    (f64.abs
+                      (local.tee 25
+                        (f64.add
+                          (local.get 28)
+                          (local.get 29))))
+                    (local.get 26)))
+                (then
+                  (local.set 25
+                    (f64.reinterpret_i64
                       (call_indirect (type 3)
-                        (i32.const 177)
+                        (i32.const 166)
                         (i64.reinterpret_f64
                           (local.get 28))
                         (i64.reinterpret_f64
-                          (local.get 31))
+                          (local.get 29))
+                        (i64.const 0)
+                        (i32.load offset=212 align=1
+                          (local.get 0))
+                        (i32.const 2))))))
+              (local.set 28
+                (local.get 25))
+              (local.set 25
+                (f64.mul
+                  (local.get 28)
+                  (local.get 28)))
+              (if  ;; label = @6
+                (i32.ge_u
+                  (i32.sub
+                    (i32.add
+                      (i32.and
+                        (i32.wrap_i64
+                          (i64.shr_u
+                            (i64.reinterpret_f64
+                              (local.get 25))
+                            (i64.const 52)))
+                        (i32.const 2047))
+                      (local.get 6))
+                    (i32.const 2))
+                  (i32.const 2045))
+                (then
+                  (local.set 25
+                    (f64.reinterpret_i64
+                      (call_indirect (type 3)
+                        (i32.const 168)
+                        (i64.reinterpret_f64
+                          (local.get 28))
+                        (i64.reinterpret_f64
+                          (local.get 28))
                         (i64.const 0)
                         (i32.const 0)
-                        (i32.const 2)))))
-                (local.set 32
-                  (local.get 15))
-                (if  ;; label = @6
-                  (i64.ne
-                    (local.get 32)
-                    (i64.const 0))
-                  (then
-                    (br 3 (;@3;)))
-                  (else
-                    (local.set 16
-                      (i64.add
-                        (local.get 2)
-                        (i64.const 20)))
-                    (br 5 (;@1;)))))
-              (else
-                (local.set 1
-                  (i32.add
-                    (local.get 1)
-                    (i32.const 5)))
-                (local.set 16
-                  (i64.add
-                    (local.get 2)
-                    (i64.const 20)))
-                (br 4 (;@1;)))))
-          (else
-            (local.set 1
-              (i32.add
-                (local.get 1)
-                (i32.const 10)))
-            (local.set 16
-              (i64.add
-                (local.get 2)
-                (i64.const 20)))
-            (br 3 (;@1;))))))
+                        (i32.const 2))))))
+              (local.set 30
+                (local.get 25))
+              (local.set 31
+                (f64.reinterpret_i64
+                  (call_indirect (type 3)
+                    (i32.const 164)
+                    (i64.reinterpret_f64
+                      (local.get 30))
+                    (i64.reinterpret_f64
+                      (local.get 28))
+                    (i64.reinterpret_f64
+                      (local.get 29))
+                    (i32.load offset=212 align=1
+                      (local.get 0))
+                    (i32.const 2))))
+              (local.set 15
+                (i64.extend_i32_u
+                  (f64.lt
+                    (local.get 28)
+                    (local.get 31))))
+              (if  ;; label = @6
+                (i32.eqz
+                  (i32.or
+                    (f64.lt
+                      (local.get 28)
+                      (local.get 31))
+                    (f64.ge
+                      (local.get 28)
+                      (local.get 31))))
+                (then
+                  (local.set 15
+                    (call_indirect (type 3)
+                      (i32.const 177)
+                      (i64.reinterpret_f64
+                        (local.get 28))
+                      (i64.reinterpret_f64
+                        (local.get 31))
+                      (i64.const 0)
+                      (i32.const 0)
+                      (i32.const 2)))))
+              (local.set 32
+                (local.get 15))
+              (if  ;; label = @6
+                (i64.ne
+                  (local.get 32)
+                  (i64.const 0))
+                (then
+                  (if  ;; label = @7
+                    (i32.eqz
+                      (f64.lt
+                        (f64.abs
+                          (local.tee 25
+                            (f64.add
+                              (local.get 28)
+                              (local.get 29))))
+                        (local.get 26)))
+                    (then
+                      (local.set 25
+                        (f64.reinterpret_i64
+                          (call_indirect (type 3)
+                            (i32.const 166)
+                            (i64.reinterpret_f64
+                              (local.get 28))
+                            (i64.reinterpret_f64
+                              (local.get 29))
+                            (i64.const 0)
+                            (i32.load offset=212 align=1
+                              (local.get 0))
+                            (i32.const 2))))))
+                  (local.set 28
+                    (local.get 25))
+                  (local.set 25
+                    (f64.mul
+                      (local.get 28)
+                      (local.get 28)))
+                  (if  ;; label = @7
+                    (i32.ge_u
+                      (i32.sub
+                        (i32.add
+                          (i32.and
+                            (i32.wrap_i64
+                              (i64.shr_u
+                                (i64.reinterpret_f64
+                                  (local.get 25))
+                                (i64.const 52)))
+                            (i32.const 2047))
+                          (local.get 6))
+                        (i32.const 2))
+                      (i32.const 2045))
+                    (then
+                      (local.set 25
+                        (f64.reinterpret_i64
+                          (call_indirect (type 3)
+                            (i32.const 168)
+                            (i64.reinterpret_f64
+                              (local.get 28))
+                            (i64.reinterpret_f64
+                              (local.get 28))
+                            (i64.const 0)
+                            (i32.const 0)
+                            (i32.const 2))))))
+                  (local.set 30
+                    (local.get 25))
+                  (local.set 31
+                    (f64.reinterpret_i64
+                      (call_indirect (type 3)
+                        (i32.const 164)
+                        (i64.reinterpret_f64
+                          (local.get 30))
+                        (i64.reinterpret_f64
+                          (local.get 28))
+                        (i64.reinterpret_f64
+                          (local.get 29))
+                        (i32.load offset=212 align=1
+                          (local.get 0))
+                        (i32.const 2))))
+                  (local.set 15
+                    (i64.extend_i32_u
+                      (f64.lt
+                        (local.get 28)
+                        (local.get 31))))
+                  (if  ;; label = @7
+                    (i32.eqz
+                      (i32.or
+                        (f64.lt
+                          (local.get 28)
+                          (local.get 31))
+                        (f64.ge
+                          (local.get 28)
+                          (local.get 31))))
+                    (then
+                      (local.set 15
+                        (call_indirect (type 3)
+                          (i32.const 177)
+                          (i64.reinterpret_f64
+                            (local.get 28))
+                          (i64.reinterpret_f64
+                            (local.get 31))
+                          (i64.const 0)
+                          (i32.const 0)
+                          (i32.const 2)))))
+                  (local.set 32
+                    (local.get 15))
+                  (if  ;; label = @7
+                    (i64.ne
+                      (local.get 32)
+                      (i64.const 0))
+                    (then
+                      (br 4 (;@3;)))
+                    (else
+                      (br 3 (;@4;)))))
+                (else
+                  (local.set 1
+                    (i32.add
+                      (local.get 1)
+                      (i32.const 5)))
+                  (br 2 (;@4;)))))
+            (else
+              (local.set 1
+                (i32.add
+                  (local.get 1)
+                  (i32.const 10)))
+              (br 1 (;@4;)))))
+        (local.set 1
+          (i32.sub
+            (local.get 1)
+            (i32.const 1)))
+        (local.set 5
+          (i32.const 16781332))
+        (br 1 (;@2;))))
     (local.set 1
       (i32.add
         (local.get 1)

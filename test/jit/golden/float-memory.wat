@@ -39,434 +39,434 @@
   (block  ;; label = @1
     (block  ;; label = @2
       (loop  ;; label = @3
-        (if  ;; label = @4
-          (i32.lt_s
-            (local.get 1)
-            (i32.const 14))
-          (then
-            (local.set 5
-              (i32.const 16777216))
-            (br 2 (;@2;))))
+        (block  ;; label = @4
+          (if  ;; label = @5
+            (i32.lt_s
+              (local.get 1)
+              (i32.const 15))
+            (then
+              (local.set 5
+                (i32.const 16777216))
+              (br 3 (;@2;))))
+          (local.set 1
+            (i32.sub
+              (local.get 1)
+              (i32.const 14)))
+          (if  ;; label = @5
+            (i32.eqz
+              (local.get 14))
+            (then
+              (local.set 5
+                (i32.const 16834560))
+              (br 3 (;@2;))))
+          (local.set 15
+            (i64.add
+              (local.get 28)
+              (i64.const -2147483648)))
+          (block  ;; label = @5
+            (block  ;; label = @6
+              (br_if 0 (;@6;)
+                (i64.ge_u
+                  (local.get 15)
+                  (local.get 17)))
+              (br 1 (;@5;)))
+            (local.set 15
+              (i64.add
+                (local.get 15)
+                (i64.const 2147483648)))
+            (if  ;; label = @6
+              (i64.ne
+                (i64.load align=1
+                  (local.tee 4
+                    (i32.add
+                      (i32.and
+                        (i32.wrap_i64
+                          (i64.shr_u
+                            (local.get 15)
+                            (i64.const 8)))
+                        (i32.const 16368))
+                      (local.get 3))))
+                (i64.and
+                  (i64.add
+                    (local.get 15)
+                    (i64.const 7))
+                  (i64.const -4096)))
+              (then
+                (if  ;; label = @7
+                  (i32.eqz
+                    (call_indirect (type 1)
+                      (local.get 0)
+                      (local.get 15)
+                      (i32.const 8)
+                      (i32.const 0)
+                      (i32.const 0)))
+                  (then
+                    (local.set 5
+                      (i32.const 16834560))
+                    (br 5 (;@2;))))))
+            (local.set 15
+              (i64.sub
+                (i64.add
+                  (local.get 15)
+                  (i64.load32_u offset=8 align=1
+                    (local.get 4)))
+                (i64.const 268435456))))
+          (local.set 29
+            (f64.load offset=268435456 align=1
+              (i32.wrap_i64
+                (local.get 15))))
+          (local.set 15
+            (i64.add
+              (local.get 28)
+              (i64.const -2147483640)))
+          (block  ;; label = @5
+            (block  ;; label = @6
+              (br_if 0 (;@6;)
+                (i64.ge_u
+                  (local.get 15)
+                  (local.get 17)))
+              (br 1 (;@5;)))
+            (local.set 15
+              (i64.add
+                (local.get 15)
+                (i64.const 2147483648)))
+            (if  ;; label = @6
+              (i64.ne
+                (i64.load align=1
+                  (local.tee 4
+                    (i32.add
+                      (i32.and
+                        (i32.wrap_i64
+                          (i64.shr_u
+                            (local.get 15)
+                            (i64.const 8)))
+                        (i32.const 16368))
+                      (local.get 3))))
+                (i64.and
+                  (i64.add
+                    (local.get 15)
+                    (i64.const 3))
+                  (i64.const -4096)))
+              (then
+                (if  ;; label = @7
+                  (i32.eqz
+                    (call_indirect (type 1)
+                      (local.get 0)
+                      (local.get 15)
+                      (i32.const 4)
+                      (i32.const 0)
+                      (i32.const 0)))
+                  (then
+                    (local.set 5
+                      (i32.const 16830468))
+                    (br 5 (;@2;))))))
+            (local.set 15
+              (i64.sub
+                (i64.add
+                  (local.get 15)
+                  (i64.load32_u offset=8 align=1
+                    (local.get 4)))
+                (i64.const 268435456))))
+          (local.set 30
+            (i64.or
+              (i64.load32_u offset=268435456 align=1
+                (i32.wrap_i64
+                  (local.get 15)))
+              (i64.const -4294967296)))
+          (local.set 31
+            (f64.neg
+              (local.get 29)))
+          (local.set 32
+            (i64.extend32_s
+              (local.get 30)))
+          (local.set 15
+            (i64.add
+              (local.get 28)
+              (i64.const -2147483632)))
+          (block  ;; label = @5
+            (block  ;; label = @6
+              (br_if 0 (;@6;)
+                (i64.ge_u
+                  (local.get 15)
+                  (local.get 17)))
+              (br_if 0 (;@6;)
+                (i32.le_u
+                  (i32.load8_u offset=6291456
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 15))
+                      (i32.const 12)))
+                  (i32.and
+                    (i32.wrap_i64
+                      (local.get 15))
+                    (i32.const 7))))
+              (br 1 (;@5;)))
+            (local.set 15
+              (i64.add
+                (local.get 15)
+                (i64.const 2147483648)))
+            (if  ;; label = @6
+              (i64.ne
+                (i64.load offset=16384 align=1
+                  (local.tee 4
+                    (i32.add
+                      (i32.and
+                        (i32.wrap_i64
+                          (i64.shr_u
+                            (local.get 15)
+                            (i64.const 8)))
+                        (i32.const 16368))
+                      (local.get 3))))
+                (i64.and
+                  (i64.add
+                    (local.get 15)
+                    (i64.const 7))
+                  (i64.const -4096)))
+              (then
+                (if  ;; label = @7
+                  (i32.eqz
+                    (call_indirect (type 1)
+                      (local.get 0)
+                      (local.get 15)
+                      (i32.const 8)
+                      (i32.const 1)
+                      (i32.const 0)))
+                  (then
+                    (local.set 5
+                      (i32.const 16818192))
+                    (br 5 (;@2;))))))
+            (local.set 15
+              (i64.sub
+                (i64.add
+                  (local.get 15)
+                  (i64.load32_u offset=16392 align=1
+                    (local.get 4)))
+                (i64.const 268435456))))
+          (f64.store offset=268435456 align=1
+            (i32.wrap_i64
+              (local.get 15))
+            (local.get 31))
+          (local.set 28
+            (i64.add
+              (local.get 28)
+              (i64.const 8)))
+          (if  ;; label = @5
+            (i64.ne
+              (local.get 28)
+              (local.get 33))
+            (then
+              (local.set 15
+                (i64.add
+                  (local.get 28)
+                  (i64.const -2147483648)))
+              (block  ;; label = @6
+                (block  ;; label = @7
+                  (br_if 0 (;@7;)
+                    (i64.ge_u
+                      (local.get 15)
+                      (local.get 17)))
+                  (br 1 (;@6;)))
+                (local.set 15
+                  (i64.add
+                    (local.get 15)
+                    (i64.const 2147483648)))
+                (if  ;; label = @7
+                  (i64.ne
+                    (i64.load align=1
+                      (local.tee 4
+                        (i32.add
+                          (i32.and
+                            (i32.wrap_i64
+                              (i64.shr_u
+                                (local.get 15)
+                                (i64.const 8)))
+                            (i32.const 16368))
+                          (local.get 3))))
+                    (i64.and
+                      (i64.add
+                        (local.get 15)
+                        (i64.const 7))
+                      (i64.const -4096)))
+                  (then
+                    (if  ;; label = @8
+                      (i32.eqz
+                        (call_indirect (type 1)
+                          (local.get 0)
+                          (local.get 15)
+                          (i32.const 8)
+                          (i32.const 0)
+                          (i32.const 0)))
+                      (then
+                        (local.set 5
+                          (i32.const 16805888))
+                        (br 6 (;@2;))))))
+                (local.set 15
+                  (i64.sub
+                    (i64.add
+                      (local.get 15)
+                      (i64.load32_u offset=8 align=1
+                        (local.get 4)))
+                    (i64.const 268435456))))
+              (local.set 29
+                (f64.load offset=268435456 align=1
+                  (i32.wrap_i64
+                    (local.get 15))))
+              (local.set 15
+                (i64.add
+                  (local.get 28)
+                  (i64.const -2147483640)))
+              (block  ;; label = @6
+                (block  ;; label = @7
+                  (br_if 0 (;@7;)
+                    (i64.ge_u
+                      (local.get 15)
+                      (local.get 17)))
+                  (br 1 (;@6;)))
+                (local.set 15
+                  (i64.add
+                    (local.get 15)
+                    (i64.const 2147483648)))
+                (if  ;; label = @7
+                  (i64.ne
+                    (i64.load align=1
+                      (local.tee 4
+                        (i32.add
+                          (i32.and
+                            (i32.wrap_i64
+                              (i64.shr_u
+                                (local.get 15)
+                                (i64.const 8)))
+                            (i32.const 16368))
+                          (local.get 3))))
+                    (i64.and
+                      (i64.add
+                        (local.get 15)
+                        (i64.const 3))
+                      (i64.const -4096)))
+                  (then
+                    (if  ;; label = @8
+                      (i32.eqz
+                        (call_indirect (type 1)
+                          (local.get 0)
+                          (local.get 15)
+                          (i32.const 4)
+                          (i32.const 0)
+                          (i32.const 0)))
+                      (then
+                        (local.set 5
+                          (i32.const 16801796))
+                        (br 6 (;@2;))))))
+                (local.set 15
+                  (i64.sub
+                    (i64.add
+                      (local.get 15)
+                      (i64.load32_u offset=8 align=1
+                        (local.get 4)))
+                    (i64.const 268435456))))
+              (local.set 30
+                (i64.or
+                  (i64.load32_u offset=268435456 align=1
+                    (i32.wrap_i64
+                      (local.get 15)))
+                  (i64.const -4294967296)))
+              (local.set 31
+                (f64.neg
+                  (local.get 29)))
+              (local.set 32
+                (i64.extend32_s
+                  (local.get 30)))
+              (local.set 15
+                (i64.add
+                  (local.get 28)
+                  (i64.const -2147483632)))
+              (block  ;; label = @6
+                (block  ;; label = @7
+                  (br_if 0 (;@7;)
+                    (i64.ge_u
+                      (local.get 15)
+                      (local.get 17)))
+                  (br_if 0 (;@7;)
+                    (i32.le_u
+                      (i32.load8_u offset=6291456
+                        (i32.shr_u
+                          (i32.wrap_i64
+                            (local.get 15))
+                          (i32.const 12)))
+                      (i32.and
+                        (i32.wrap_i64
+                          (local.get 15))
+                        (i32.const 7))))
+                  (br 1 (;@6;)))
+                (local.set 15
+                  (i64.add
+                    (local.get 15)
+                    (i64.const 2147483648)))
+                (if  ;; label = @7
+                  (i64.ne
+                    (i64.load offset=16384 align=1
+                      (local.tee 4
+                        (i32.add
+                          (i32.and
+                            (i32.wrap_i64
+                              (i64.shr_u
+                                (local.get 15)
+                                (i64.const 8)))
+                            (i32.const 16368))
+                          (local.get 3))))
+                    (i64.and
+                      (i64.add
+                        (local.get 15)
+                        (i64.const 7))
+                      (i64.const -4096)))
+                  (then
+                    (if  ;; label = @8
+                      (i32.eqz
+                        (call_indirect (type 1)
+                          (local.get 0)
+                          (local.get 15)
+                          (i32.const 8)
+                          (i32.const 1)
+                          (i32.const 0)))
+                      (then
+                        (local.set 5
+                          (i32.const 16789520))
+                        (br 6 (;@2;))))))
+                (local.set 15
+                  (i64.sub
+                    (i64.add
+                      (local.get 15)
+                      (i64.load32_u offset=16392 align=1
+                        (local.get 4)))
+                    (i64.const 268435456))))
+              (f64.store offset=268435456 align=1
+                (i32.wrap_i64
+                  (local.get 15))
+                (local.get 31))
+              (local.set 28
+                (i64.add
+                  (local.get 28)
+                  (i64.const 8)))
+              (if  ;; label = @6
+                (i64.ne
+                  (local.get 28)
+                  (local.get 33))
+                (then
+                  (br 3 (;@3;)))
+                (else
+                  (br 2 (;@4;)))))
+            (else
+              (local.set 1
+                (i32.add
+                  (local.get 1)
+                  (i32.const 7)))
+              (br 1 (;@4;)))))
         (local.set 1
           (i32.sub
             (local.get 1)
-            (i32.const 14)))
-        (if  ;; label = @4
-          (i32.eqz
-            (local.get 14))
-          (then
-            (local.set 5
-              (i32.const 16834560))
-            (br 2 (;@2;))))
-        (local.set 15
-          (i64.add
-            (local.get 28)
-            (i64.const -2147483648)))
-        (block  ;; label = @4
-          (block  ;; label = @5
-            (br_if 0 (;@5;)
-              (i64.ge_u
-                (local.get 15)
-                (local.get 17)))
-            (br 1 (;@4;)))
-          (local.set 15
-            (i64.add
-              (local.get 15)
-              (i64.const 2147483648)))
-          (if  ;; label = @5
-            (i64.ne
-              (i64.load align=1
-                (local.tee 4
-                  (i32.add
-                    (i32.and
-                      (i32.wrap_i64
-                        (i64.shr_u
-                          (local.get 15)
-                          (i64.const 8)))
-                      (i32.const 16368))
-                    (local.get 3))))
-              (i64.and
-                (i64.add
-                  (local.get 15)
-                  (i64.const 7))
-                (i64.const -4096)))
-            (then
-              (if  ;; label = @6
-                (i32.eqz
-                  (call_indirect (type 1)
-                    (local.get 0)
-                    (local.get 15)
-                    (i32.const 8)
-                    (i32.const 0)
-                    (i32.const 0)))
-                (then
-                  (local.set 5
-                    (i32.const 16834560))
-                  (br 4 (;@2;))))))
-          (local.set 15
-            (i64.sub
-              (i64.add
-                (local.get 15)
-                (i64.load32_u offset=8 align=1
-                  (local.get 4)))
-              (i64.const 268435456))))
-        (local.set 29
-          (f64.load offset=268435456 align=1
-            (i32.wrap_i64
-              (local.get 15))))
-        (local.set 15
-          (i64.add
-            (local.get 28)
-            (i64.const -2147483640)))
-        (block  ;; label = @4
-          (block  ;; label = @5
-            (br_if 0 (;@5;)
-              (i64.ge_u
-                (local.get 15)
-                (local.get 17)))
-            (br 1 (;@4;)))
-          (local.set 15
-            (i64.add
-              (local.get 15)
-              (i64.const 2147483648)))
-          (if  ;; label = @5
-            (i64.ne
-              (i64.load align=1
-                (local.tee 4
-                  (i32.add
-                    (i32.and
-                      (i32.wrap_i64
-                        (i64.shr_u
-                          (local.get 15)
-                          (i64.const 8)))
-                      (i32.const 16368))
-                    (local.get 3))))
-              (i64.and
-                (i64.add
-                  (local.get 15)
-                  (i64.const 3))
-                (i64.const -4096)))
-            (then
-              (if  ;; label = @6
-                (i32.eqz
-                  (call_indirect (type 1)
-                    (local.get 0)
-                    (local.get 15)
-                    (i32.const 4)
-                    (i32.const 0)
-                    (i32.const 0)))
-                (then
-                  (local.set 5
-                    (i32.const 16830468))
-                  (br 4 (;@2;))))))
-          (local.set 15
-            (i64.sub
-              (i64.add
-                (local.get 15)
-                (i64.load32_u offset=8 align=1
-                  (local.get 4)))
-              (i64.const 268435456))))
-        (local.set 30
-          (i64.or
-            (i64.load32_u offset=268435456 align=1
-              (i32.wrap_i64
-                (local.get 15)))
-            (i64.const -4294967296)))
-        (local.set 31
-          (f64.neg
-            (local.get 29)))
-        (local.set 32
-          (i64.extend32_s
-            (local.get 30)))
-        (local.set 15
-          (i64.add
-            (local.get 28)
-            (i64.const -2147483632)))
-        (block  ;; label = @4
-          (block  ;; label = @5
-            (br_if 0 (;@5;)
-              (i64.ge_u
-                (local.get 15)
-                (local.get 17)))
-            (br_if 0 (;@5;)
-              (i32.le_u
-                (i32.load8_u offset=6291456
-                  (i32.shr_u
-                    (i32.wrap_i64
-                      (local.get 15))
-                    (i32.const 12)))
-                (i32.and
-                  (i32.wrap_i64
-                    (local.get 15))
-                  (i32.const 7))))
-            (br 1 (;@4;)))
-          (local.set 15
-            (i64.add
-              (local.get 15)
-              (i64.const 2147483648)))
-          (if  ;; label = @5
-            (i64.ne
-              (i64.load offset=16384 align=1
-                (local.tee 4
-                  (i32.add
-                    (i32.and
-                      (i32.wrap_i64
-                        (i64.shr_u
-                          (local.get 15)
-                          (i64.const 8)))
-                      (i32.const 16368))
-                    (local.get 3))))
-              (i64.and
-                (i64.add
-                  (local.get 15)
-                  (i64.const 7))
-                (i64.const -4096)))
-            (then
-              (if  ;; label = @6
-                (i32.eqz
-                  (call_indirect (type 1)
-                    (local.get 0)
-                    (local.get 15)
-                    (i32.const 8)
-                    (i32.const 1)
-                    (i32.const 0)))
-                (then
-                  (local.set 5
-                    (i32.const 16818192))
-                  (br 4 (;@2;))))))
-          (local.set 15
-            (i64.sub
-              (i64.add
-                (local.get 15)
-                (i64.load32_u offset=16392 align=1
-                  (local.get 4)))
-              (i64.const 268435456))))
-        (f64.store offset=268435456 align=1
-          (i32.wrap_i64
-            (local.get 15))
-          (local.get 31))
-        (local.set 28
-          (i64.add
-            (local.get 28)
-            (i64.const 8)))
-        (if  ;; label = @4
-          (i64.ne
-            (local.get 28)
-            (local.get 33))
-          (then
-            (local.set 15
-              (i64.add
-                (local.get 28)
-                (i64.const -2147483648)))
-            (block  ;; label = @5
-              (block  ;; label = @6
-                (br_if 0 (;@6;)
-                  (i64.ge_u
-                    (local.get 15)
-                    (local.get 17)))
-                (br 1 (;@5;)))
-              (local.set 15
-                (i64.add
-                  (local.get 15)
-                  (i64.const 2147483648)))
-              (if  ;; label = @6
-                (i64.ne
-                  (i64.load align=1
-                    (local.tee 4
-                      (i32.add
-                        (i32.and
-                          (i32.wrap_i64
-                            (i64.shr_u
-                              (local.get 15)
-                              (i64.const 8)))
-                          (i32.const 16368))
-                        (local.get 3))))
-                  (i64.and
-                    (i64.add
-                      (local.get 15)
-                      (i64.const 7))
-                    (i64.const -4096)))
-                (then
-                  (if  ;; label = @7
-                    (i32.eqz
-                      (call_indirect (type 1)
-                        (local.get 0)
-                        (local.get 15)
-                        (i32.const 8)
-                        (i32.const 0)
-                        (i32.const 0)))
-                    (then
-                      (local.set 5
-                        (i32.const 16805888))
-                      (br 5 (;@2;))))))
-              (local.set 15
-                (i64.sub
-                  (i64.add
-                    (local.get 15)
-                    (i64.load32_u offset=8 align=1
-                      (local.get 4)))
-                  (i64.const 268435456))))
-            (local.set 29
-              (f64.load offset=268435456 align=1
-                (i32.wrap_i64
-                  (local.get 15))))
-            (local.set 15
-              (i64.add
-                (local.get 28)
-                (i64.const -2147483640)))
-            (block  ;; label = @5
-              (block  ;; label = @6
-                (br_if 0 (;@6;)
-                  (i64.ge_u
-                    (local.get 15)
-                    (local.get 17)))
-                (br 1 (;@5;)))
-              (local.set 15
-                (i64.add
-                  (local.get 15)
-                  (i64.const 2147483648)))
-              (if  ;; label = @6
-                (i64.ne
-                  (i64.load align=1
-                    (local.tee 4
-                      (i32.add
-                        (i32.and
-                          (i32.wrap_i64
-                            (i64.shr_u
-                              (local.get 15)
-                              (i64.const 8)))
-                          (i32.const 16368))
-                        (local.get 3))))
-                  (i64.and
-                    (i64.add
-                      (local.get 15)
-                      (i64.const 3))
-                    (i64.const -4096)))
-                (then
-                  (if  ;; label = @7
-                    (i32.eqz
-                      (call_indirect (type 1)
-                        (local.get 0)
-                        (local.get 15)
-                        (i32.const 4)
-                        (i32.const 0)
-                        (i32.const 0)))
-                    (then
-                      (local.set 5
-                        (i32.const 16801796))
-                      (br 5 (;@2;))))))
-              (local.set 15
-                (i64.sub
-                  (i64.add
-                    (local.get 15)
-                    (i64.load32_u offset=8 align=1
-                      (local.get 4)))
-                  (i64.const 268435456))))
-            (local.set 30
-              (i64.or
-                (i64.load32_u offset=268435456 align=1
-                  (i32.wrap_i64
-                    (local.get 15)))
-                (i64.const -4294967296)))
-            (local.set 31
-              (f64.neg
-                (local.get 29)))
-            (local.set 32
-              (i64.extend32_s
-                (local.get 30)))
-            (local.set 15
-              (i64.add
-                (local.get 28)
-                (i64.const -2147483632)))
-            (block  ;; label = @5
-              (block  ;; label = @6
-                (br_if 0 (;@6;)
-                  (i64.ge_u
-                    (local.get 15)
-                    (local.get 17)))
-                (br_if 0 (;@6;)
-                  (i32.le_u
-                    (i32.load8_u offset=6291456
-                      (i32.shr_u
-                        (i32.wrap_i64
-                          (local.get 15))
-                        (i32.const 12)))
-                    (i32.and
-                      (i32.wrap_i64
-                        (local.get 15))
-                      (i32.const 7))))
-                (br 1 (;@5;)))
-              (local.set 15
-                (i64.add
-                  (local.get 15)
-                  (i64.const 2147483648)))
-              (if  ;; label = @6
-                (i64.ne
-                  (i64.load offset=16384 align=1
-                    (local.tee 4
-                      (i32.add
-                        (i32.and
-                          (i32.wrap_i64
-                            (i64.shr_u
-                              (local.get 15)
-                              (i64.const 8)))
-                          (i32.const 16368))
-                        (local.get 3))))
-                  (i64.and
-                    (i64.add
-                      (local.get 15)
-                      (i64.const 7))
-                    (i64.const -4096)))
-                (then
-                  (if  ;; label = @7
-                    (i32.eqz
-                      (call_indirect (type 1)
-                        (local.get 0)
-                        (local.get 15)
-                        (i32.const 8)
-                        (i32.const 1)
-                        (i32.const 0)))
-                    (then
-                      (local.set 5
-                        (i32.const 16789520))
-                      (br 5 (;@2;))))))
-              (local.set 15
-                (i64.sub
-                  (i64.add
-                    (local.get 15)
-                    (i64.load32_u offset=16392 align=1
-                      (local.get 4)))
-                  (i64.const 268435456))))
-            (f64.store offset=268435456 align=1
-              (i32.wrap_i64
-                (local.get 15))
-              (local.get 31))
-            (local.set 28
-              (i64.add
-                (local.get 28)
-                (i64.const 8)))
-            (if  ;; label = @5
-              (i64.ne
-                (local.get 28)
-                (local.get 33))
-              (then
-                (br 2 (;@3;)))
-              (else
-                (local.set 16
-                  (i64.add
-                    (local.get 2)
-                    (i64.const 28)))
-                (br 4 (;@1;)))))
-          (else
-            (local.set 1
-              (i32.add
-                (local.get 1)
-                (i32.const 7)))
-            (local.set 16
-              (i64.add
-                (local.get 2)
-                (i64.const 28)))
-            (br 3 (;@1;))))))
+            (i32.const 1)))
+        (local.set 5
+          (i32.const 16781340))
+        (br 1 (;@2;))))
     (local.set 1
       (i32.add
         (local.get 1)

@@ -1,41 +1,87 @@
 (func (;0;) (type 0) (param i32 i32 i64) (result i32)
-  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64)
+  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 i64)
   (local.set 3
     (i32.load offset=388 align=1
       (local.get 0)))
   (local.set 28
     (i64.load offset=528 align=1
       (local.get 0)))
+  (local.set 29
+    (i64.load offset=536 align=1
+      (local.get 0)))
   (block  ;; label = @1
     (block  ;; label = @2
-      (if  ;; label = @3
-        (i32.lt_s
-          (local.get 1)
-          (i32.const 1))
-        (then
-          (local.set 5
-            (i32.const 16777216))
-          (br 1 (;@2;))))
-      (local.set 1
-        (i32.sub
-          (local.get 1)
-          (i32.const 1)))
-      (if  ;; label = @3
-        (i64.lt_s
-          (local.get 28)
-          (i64.const 0))
-        (then
-          (local.set 16
-            (i64.add
-              (local.get 2)
-              (i64.const 12)))
-          (br 2 (;@1;)))
-        (else
-          (local.set 16
-            (i64.add
-              (local.get 2)
-              (i64.const 4)))
-          (br 2 (;@1;)))))
+      (loop  ;; label = @3
+        (block  ;; label = @4
+          (if  ;; label = @5
+            (i32.lt_s
+              (local.get 1)
+              (i32.const 6))
+            (then
+              (local.set 5
+                (i32.const 16777216))
+              (br 3 (;@2;))))
+          (local.set 1
+            (i32.sub
+              (local.get 1)
+              (i32.const 1)))
+          (if  ;; label = @5
+            (i64.lt_s
+              (local.get 28)
+              (i64.const 0))
+            (then
+              (local.set 1
+                (i32.sub
+                  (local.get 1)
+                  (i32.const 3)))
+              (local.set 29
+                (i64.add
+                  (local.get 29)
+                  (i64.const -1)))
+              (local.set 28
+                (i64.add
+                  (local.get 28)
+                  (i64.const -1)))
+              (if  ;; label = @6
+                (i64.ne
+                  (local.get 28)
+                  (i64.const 0))
+                (then
+                  (br 3 (;@3;)))
+                (else
+                  (br 2 (;@4;)))))
+            (else
+              (local.set 1
+                (i32.sub
+                  (local.get 1)
+                  (i32.const 2)))
+              (local.set 29
+                (i64.add
+                  (local.get 29)
+                  (i64.const 1)))
+              (local.set 1
+                (i32.sub
+                  (local.get 1)
+                  (i32.const 2)))
+              (local.set 28
+                (i64.add
+                  (local.get 28)
+                  (i64.const -1)))
+              (if  ;; label = @6
+                (i64.ne
+                  (local.get 28)
+                  (i64.const 0))
+                (then
+                  (br 3 (;@3;)))
+                (else
+                  (br 2 (;@4;)))))))
+        (local.set 1
+          (i32.sub
+            (local.get 1)
+            (i32.const 1)))
+        (local.set 5
+          (i32.const 16781336))
+        (br 1 (;@2;))))
     (local.set 1
       (i32.add
         (local.get 1)
@@ -51,6 +97,12 @@
           (i32.and
             (local.get 5)
             (i32.const 4095))))))
+  (i64.store offset=528 align=1
+    (local.get 0)
+    (local.get 28))
+  (i64.store offset=536 align=1
+    (local.get 0)
+    (local.get 29))
   (i64.store align=1
     (local.get 0)
     (local.get 16))

@@ -9,24 +9,32 @@
   (block  ;; label = @1
     (block  ;; label = @2
       (loop  ;; label = @3
-        (if  ;; label = @4
-          (i32.lt_s
-            (local.get 1)
-            (i32.const 12))
-          (then
-            (local.set 5
-              (i32.const 16777216))
-            (br 2 (;@2;))))
+        (block  ;; label = @4
+          (if  ;; label = @5
+            (i32.lt_s
+              (local.get 1)
+              (i32.const 13))
+            (then
+              (local.set 5
+                (i32.const 16777216))
+              (br 3 (;@2;))))
+          (local.set 1
+            (i32.sub
+              (local.get 1)
+              (i32.const 12)))
+          (local.set 28
+            (i64.add
+              (local.get 28)
+              (i64.const -1)))
+          (local.set 5
+            (i32.const 16822276))
+          (br 2 (;@2;)))
         (local.set 1
           (i32.sub
             (local.get 1)
-            (i32.const 12)))
-        (local.set 28
-          (i64.add
-            (local.get 28)
-            (i64.const -1)))
+            (i32.const 1)))
         (local.set 5
-          (i32.const 16822276))
+          (i32.const 16781324))
         (br 1 (;@2;))))
     (local.set 1
       (i32.add

@@ -23,90 +23,37 @@
   (block  ;; label = @1
     (block  ;; label = @2
       (loop  ;; label = @3
-        (if  ;; label = @4
-          (i32.lt_s
-            (local.get 1)
-            (i32.const 15))
-          (then
-            (local.set 5
-              (i32.const 16777216))
-            (br 2 (;@2;))))
-        (local.set 1
-          (i32.sub
-            (local.get 1)
-            (i32.const 15)))
-        (local.set 15
-          (i64.add
-            (local.get 28)
-            (i64.const -2147483640)))
         (block  ;; label = @4
-          (block  ;; label = @5
-            (br_if 0 (;@5;)
-              (i64.ge_u
-                (local.get 15)
-                (local.get 17)))
-            (br 1 (;@4;)))
+          (if  ;; label = @5
+            (i32.lt_s
+              (local.get 1)
+              (i32.const 16))
+            (then
+              (local.set 5
+                (i32.const 16777216))
+              (br 3 (;@2;))))
+          (local.set 1
+            (i32.sub
+              (local.get 1)
+              (i32.const 15)))
           (local.set 15
             (i64.add
-              (local.get 15)
-              (i64.const 2147483648)))
-          (if  ;; label = @5
-            (i64.ne
-              (i64.load align=1
-                (local.tee 4
-                  (i32.add
-                    (i32.and
-                      (i32.wrap_i64
-                        (i64.shr_u
-                          (local.get 15)
-                          (i64.const 8)))
-                      (i32.const 16368))
-                    (local.get 3))))
-              (i64.and
-                (i64.add
+              (local.get 28)
+              (i64.const -2147483640)))
+          (block  ;; label = @5
+            (block  ;; label = @6
+              (br_if 0 (;@6;)
+                (i64.ge_u
                   (local.get 15)
-                  (i64.const 7))
-                (i64.const -4096)))
-            (then
-              (if  ;; label = @6
-                (i32.eqz
-                  (call_indirect (type 1)
-                    (local.get 0)
-                    (local.get 15)
-                    (i32.const 8)
-                    (i32.const 0)
-                    (i32.const 0)))
-                (then
-                  (local.set 5
-                    (i32.const 16838656))
-                  (br 4 (;@2;))))))
-          (local.set 15
-            (i64.sub
+                  (local.get 17)))
+              (br 1 (;@5;)))
+            (local.set 15
               (i64.add
                 (local.get 15)
-                (i64.load32_u offset=8 align=1
-                  (local.get 4)))
-              (i64.const 268435456))))
-        (local.set 29
-          (i64.load offset=268435456 align=1
-            (i32.wrap_i64
-              (local.get 15))))
-        (local.set 15
-          (i64.add
-            (local.get 28)
-            (i64.const -4)))
-        (if  ;; label = @4
-          (i64.ne
-            (i64.and
-              (i64.add
-                (local.get 15)
-                (i64.const 3))
-              (i64.const -4096))
-            (local.get 18))
-          (then
-            (if  ;; label = @5
+                (i64.const 2147483648)))
+            (if  ;; label = @6
               (i64.ne
-                (i64.load offset=16384 align=1
+                (i64.load align=1
                   (local.tee 4
                     (i32.add
                       (i32.and
@@ -119,117 +66,48 @@
                 (i64.and
                   (i64.add
                     (local.get 15)
-                    (i64.const 3))
+                    (i64.const 7))
                   (i64.const -4096)))
               (then
-                (if  ;; label = @6
+                (if  ;; label = @7
                   (i32.eqz
                     (call_indirect (type 1)
                       (local.get 0)
                       (local.get 15)
-                      (i32.const 4)
-                      (i32.const 1)
+                      (i32.const 8)
+                      (i32.const 0)
                       (i32.const 0)))
                   (then
                     (local.set 5
-                      (i32.const 16834564))
-                    (br 4 (;@2;))))))
-            (local.set 18
+                      (i32.const 16838656))
+                    (br 5 (;@2;))))))
+            (local.set 15
+              (i64.sub
+                (i64.add
+                  (local.get 15)
+                  (i64.load32_u offset=8 align=1
+                    (local.get 4)))
+                (i64.const 268435456))))
+          (local.set 29
+            (i64.load offset=268435456 align=1
+              (i32.wrap_i64
+                (local.get 15))))
+          (local.set 15
+            (i64.add
+              (local.get 28)
+              (i64.const -4)))
+          (if  ;; label = @5
+            (i64.ne
               (i64.and
                 (i64.add
                   (local.get 15)
                   (i64.const 3))
-                (i64.const -4096)))
-            (local.set 7
-              (i32.load offset=16392 align=1
-                (local.get 4)))))
-        (i64.store32 align=1
-          (i32.add
-            (i32.wrap_i64
-              (local.get 15))
-            (local.get 7))
-          (local.get 29))
-        (local.set 15
-          (i64.add
-            (local.get 28)
-            (i64.const -2147483648)))
-        (block  ;; label = @4
-          (block  ;; label = @5
-            (br_if 0 (;@5;)
-              (i64.ge_u
-                (local.get 15)
-                (local.get 17)))
-            (br 1 (;@4;)))
-          (local.set 15
-            (i64.add
-              (local.get 15)
-              (i64.const 2147483648)))
-          (if  ;; label = @5
-            (i64.ne
-              (i64.load align=1
-                (local.tee 4
-                  (i32.add
-                    (i32.and
-                      (i32.wrap_i64
-                        (i64.shr_u
-                          (local.get 15)
-                          (i64.const 8)))
-                      (i32.const 16368))
-                    (local.get 3))))
-              (i64.and
-                (local.get 15)
-                (i64.const -4096)))
+                (i64.const -4096))
+              (local.get 18))
             (then
               (if  ;; label = @6
-                (i32.eqz
-                  (call_indirect (type 1)
-                    (local.get 0)
-                    (local.get 15)
-                    (i32.const 1)
-                    (i32.const 0)
-                    (i32.const 0)))
-                (then
-                  (local.set 5
-                    (i32.const 16830472))
-                  (br 4 (;@2;))))))
-          (local.set 15
-            (i64.sub
-              (i64.add
-                (local.get 15)
-                (i64.load32_u offset=8 align=1
-                  (local.get 4)))
-              (i64.const 268435456))))
-        (local.set 30
-          (i64.load8_u offset=268435456
-            (i32.wrap_i64
-              (local.get 15))))
-        (local.set 28
-          (i64.add
-            (local.get 28)
-            (i64.const 8)))
-        (if  ;; label = @4
-          (i64.ne
-            (local.get 28)
-            (local.get 31))
-          (then
-            (local.set 15
-              (i64.add
-                (local.get 28)
-                (i64.const -2147483640)))
-            (block  ;; label = @5
-              (block  ;; label = @6
-                (br_if 0 (;@6;)
-                  (i64.ge_u
-                    (local.get 15)
-                    (local.get 17)))
-                (br 1 (;@5;)))
-              (local.set 15
-                (i64.add
-                  (local.get 15)
-                  (i64.const 2147483648)))
-              (if  ;; label = @6
                 (i64.ne
-                  (i64.load align=1
+                  (i64.load offset=16384 align=1
                     (local.tee 4
                       (i32.add
                         (i32.and
@@ -242,7 +120,7 @@
                   (i64.and
                     (i64.add
                       (local.get 15)
-                      (i64.const 7))
+                      (i64.const 3))
                     (i64.const -4096)))
                 (then
                   (if  ;; label = @7
@@ -250,40 +128,109 @@
                       (call_indirect (type 1)
                         (local.get 0)
                         (local.get 15)
-                        (i32.const 8)
-                        (i32.const 0)
+                        (i32.const 4)
+                        (i32.const 1)
                         (i32.const 0)))
                     (then
                       (local.set 5
-                        (i32.const 16818176))
+                        (i32.const 16834564))
                       (br 5 (;@2;))))))
-              (local.set 15
-                (i64.sub
-                  (i64.add
-                    (local.get 15)
-                    (i64.load32_u offset=8 align=1
-                      (local.get 4)))
-                  (i64.const 268435456))))
-            (local.set 29
-              (i64.load offset=268435456 align=1
-                (i32.wrap_i64
-                  (local.get 15))))
-            (local.set 15
-              (i64.add
-                (local.get 28)
-                (i64.const -4)))
-            (if  ;; label = @5
-              (i64.ne
+              (local.set 18
                 (i64.and
                   (i64.add
                     (local.get 15)
                     (i64.const 3))
-                  (i64.const -4096))
-                (local.get 18))
+                  (i64.const -4096)))
+              (local.set 7
+                (i32.load offset=16392 align=1
+                  (local.get 4)))))
+          (i64.store32 align=1
+            (i32.add
+              (i32.wrap_i64
+                (local.get 15))
+              (local.get 7))
+            (local.get 29))
+          (local.set 15
+            (i64.add
+              (local.get 28)
+              (i64.const -2147483648)))
+          (block  ;; label = @5
+            (block  ;; label = @6
+              (br_if 0 (;@6;)
+                (i64.ge_u
+                  (local.get 15)
+                  (local.get 17)))
+              (br 1 (;@5;)))
+            (local.set 15
+              (i64.add
+                (local.get 15)
+                (i64.const 2147483648)))
+            (if  ;; label = @6
+              (i64.ne
+                (i64.load align=1
+                  (local.tee 4
+                    (i32.add
+                      (i32.and
+                        (i32.wrap_i64
+                          (i64.shr_u
+                            (local.get 15)
+                            (i64.const 8)))
+                        (i32.const 16368))
+                      (local.get 3))))
+                (i64.and
+                  (local.get 15)
+                  (i64.const -4096)))
               (then
-                (if  ;; label = @6
+                (if  ;; label = @7
+                  (i32.eqz
+                    (call_indirect (type 1)
+                      (local.get 0)
+                      (local.get 15)
+                      (i32.const 1)
+                      (i32.const 0)
+                      (i32.const 0)))
+                  (then
+                    (local.set 5
+                      (i32.const 16830472))
+                    (br 5 (;@2;))))))
+            (local.set 15
+              (i64.sub
+                (i64.add
+                  (local.get 15)
+                  (i64.load32_u offset=8 align=1
+                    (local.get 4)))
+                (i64.const 268435456))))
+          (local.set 30
+            (i64.load8_u offset=268435456
+              (i32.wrap_i64
+                (local.get 15))))
+          (local.set 28
+            (i64.add
+              (local.get 28)
+              (i64.const 8)))
+          (if  ;; label = @5
+            (i64.ne
+              (local.get 28)
+              (local.get 31))
+            (then
+              (local.set 15
+                (i64.add
+                  (local.get 28)
+                  (i64.const -2147483640)))
+              (block  ;; label = @6
+                (block  ;; label = @7
+                  (br_if 0 (;@7;)
+                    (i64.ge_u
+                      (local.get 15)
+                      (local.get 17)))
+                  (br 1 (;@6;)))
+                (local.set 15
+                  (i64.add
+                    (local.get 15)
+                    (i64.const 2147483648)))
+                (if  ;; label = @7
                   (i64.ne
-                    (i64.load offset=16384 align=1
+                    (i64.load align=1
                       (local.tee 4
                         (i32.add
                           (i32.and
@@ -296,117 +243,48 @@
                     (i64.and
                       (i64.add
                         (local.get 15)
-                        (i64.const 3))
+                        (i64.const 7))
                       (i64.const -4096)))
                   (then
-                    (if  ;; label = @7
+                    (if  ;; label = @8
                       (i32.eqz
                         (call_indirect (type 1)
                           (local.get 0)
                           (local.get 15)
-                          (i32.const 4)
-                          (i32.const 1)
+                          (i32.const 8)
+                          (i32.const 0)
                           (i32.const 0)))
                       (then
                         (local.set 5
-                          (i32.const 16814084))
-                        (br 5 (;@2;))))))
-                (local.set 18
+                          (i32.const 16818176))
+                        (br 6 (;@2;))))))
+                (local.set 15
+                  (i64.sub
+                    (i64.add
+                      (local.get 15)
+                      (i64.load32_u offset=8 align=1
+                        (local.get 4)))
+                    (i64.const 268435456))))
+              (local.set 29
+                (i64.load offset=268435456 align=1
+                  (i32.wrap_i64
+                    (local.get 15))))
+              (local.set 15
+                (i64.add
+                  (local.get 28)
+                  (i64.const -4)))
+              (if  ;; label = @6
+                (i64.ne
                   (i64.and
                     (i64.add
                       (local.get 15)
                       (i64.const 3))
-                    (i64.const -4096)))
-                (local.set 7
-                  (i32.load offset=16392 align=1
-                    (local.get 4)))))
-            (i64.store32 align=1
-              (i32.add
-                (i32.wrap_i64
-                  (local.get 15))
-                (local.get 7))
-              (local.get 29))
-            (local.set 15
-              (i64.add
-                (local.get 28)
-                (i64.const -2147483648)))
-            (block  ;; label = @5
-              (block  ;; label = @6
-                (br_if 0 (;@6;)
-                  (i64.ge_u
-                    (local.get 15)
-                    (local.get 17)))
-                (br 1 (;@5;)))
-              (local.set 15
-                (i64.add
-                  (local.get 15)
-                  (i64.const 2147483648)))
-              (if  ;; label = @6
-                (i64.ne
-                  (i64.load align=1
-                    (local.tee 4
-                      (i32.add
-                        (i32.and
-                          (i32.wrap_i64
-                            (i64.shr_u
-                              (local.get 15)
-                              (i64.const 8)))
-                          (i32.const 16368))
-                        (local.get 3))))
-                  (i64.and
-                    (local.get 15)
-                    (i64.const -4096)))
+                    (i64.const -4096))
+                  (local.get 18))
                 (then
                   (if  ;; label = @7
-                    (i32.eqz
-                      (call_indirect (type 1)
-                        (local.get 0)
-                        (local.get 15)
-                        (i32.const 1)
-                        (i32.const 0)
-                        (i32.const 0)))
-                    (then
-                      (local.set 5
-                        (i32.const 16809992))
-                      (br 5 (;@2;))))))
-              (local.set 15
-                (i64.sub
-                  (i64.add
-                    (local.get 15)
-                    (i64.load32_u offset=8 align=1
-                      (local.get 4)))
-                  (i64.const 268435456))))
-            (local.set 30
-              (i64.load8_u offset=268435456
-                (i32.wrap_i64
-                  (local.get 15))))
-            (local.set 28
-              (i64.add
-                (local.get 28)
-                (i64.const 8)))
-            (if  ;; label = @5
-              (i64.ne
-                (local.get 28)
-                (local.get 31))
-              (then
-                (local.set 15
-                  (i64.add
-                    (local.get 28)
-                    (i64.const -2147483640)))
-                (block  ;; label = @6
-                  (block  ;; label = @7
-                    (br_if 0 (;@7;)
-                      (i64.ge_u
-                        (local.get 15)
-                        (local.get 17)))
-                    (br 1 (;@6;)))
-                  (local.set 15
-                    (i64.add
-                      (local.get 15)
-                      (i64.const 2147483648)))
-                  (if  ;; label = @7
                     (i64.ne
-                      (i64.load align=1
+                      (i64.load offset=16384 align=1
                         (local.tee 4
                           (i32.add
                             (i32.and
@@ -419,7 +297,7 @@
                       (i64.and
                         (i64.add
                           (local.get 15)
-                          (i64.const 7))
+                          (i64.const 3))
                         (i64.const -4096)))
                     (then
                       (if  ;; label = @8
@@ -427,40 +305,109 @@
                           (call_indirect (type 1)
                             (local.get 0)
                             (local.get 15)
-                            (i32.const 8)
-                            (i32.const 0)
+                            (i32.const 4)
+                            (i32.const 1)
                             (i32.const 0)))
                         (then
                           (local.set 5
-                            (i32.const 16797696))
+                            (i32.const 16814084))
                           (br 6 (;@2;))))))
-                  (local.set 15
-                    (i64.sub
-                      (i64.add
-                        (local.get 15)
-                        (i64.load32_u offset=8 align=1
-                          (local.get 4)))
-                      (i64.const 268435456))))
-                (local.set 29
-                  (i64.load offset=268435456 align=1
-                    (i32.wrap_i64
-                      (local.get 15))))
-                (local.set 15
-                  (i64.add
-                    (local.get 28)
-                    (i64.const -4)))
-                (if  ;; label = @6
-                  (i64.ne
+                  (local.set 18
                     (i64.and
                       (i64.add
                         (local.get 15)
                         (i64.const 3))
-                      (i64.const -4096))
-                    (local.get 18))
+                      (i64.const -4096)))
+                  (local.set 7
+                    (i32.load offset=16392 align=1
+                      (local.get 4)))))
+              (i64.store32 align=1
+                (i32.add
+                  (i32.wrap_i64
+                    (local.get 15))
+                  (local.get 7))
+                (local.get 29))
+              (local.set 15
+                (i64.add
+                  (local.get 28)
+                  (i64.const -2147483648)))
+              (block  ;; label = @6
+                (block  ;; label = @7
+                  (br_if 0 (;@7;)
+                    (i64.ge_u
+                      (local.get 15)
+                      (local.get 17)))
+                  (br 1 (;@6;)))
+                (local.set 15
+                  (i64.add
+                    (local.get 15)
+                    (i64.const 2147483648)))
+                (if  ;; label = @7
+                  (i64.ne
+                    (i64.load align=1
+                      (local.tee 4
+                        (i32.add
+                          (i32.and
+                            (i32.wrap_i64
+                              (i64.shr_u
+                                (local.get 15)
+                                (i64.const 8)))
+                            (i32.const 16368))
+                          (local.get 3))))
+                    (i64.and
+                      (local.get 15)
+                      (i64.const -4096)))
                   (then
-                    (if  ;; label = @7
+                    (if  ;; label = @8
+                      (i32.eqz
+                        (call_indirect (type 1)
+                          (local.get 0)
+                          (local.get 15)
+                          (i32.const 1)
+                          (i32.const 0)
+                          (i32.const 0)))
+                      (then
+                        (local.set 5
+                          (i32.const 16809992))
+                        (br 6 (;@2;))))))
+                (local.set 15
+                  (i64.sub
+                    (i64.add
+                      (local.get 15)
+                      (i64.load32_u offset=8 align=1
+                        (local.get 4)))
+                    (i64.const 268435456))))
+              (local.set 30
+                (i64.load8_u offset=268435456
+                  (i32.wrap_i64
+                    (local.get 15))))
+              (local.set 28
+                (i64.add
+                  (local.get 28)
+                  (i64.const 8)))
+              (if  ;; label = @6
+                (i64.ne
+                  (local.get 28)
+                  (local.get 31))
+                (then
+                  (local.set 15
+                    (i64.add
+                      (local.get 28)
+                      (i64.const -2147483640)))
+                  (block  ;; label = @7
+                    (block  ;; label = @8
+                      (br_if 0 (;@8;)
+                        (i64.ge_u
+                          (local.get 15)
+                          (local.get 17)))
+                      (br 1 (;@7;)))
+                    (local.set 15
+                      (i64.add
+                        (local.get 15)
+                        (i64.const 2147483648)))
+                    (if  ;; label = @8
                       (i64.ne
-                        (i64.load offset=16384 align=1
+                        (i64.load align=1
                           (local.tee 4
                             (i32.add
                               (i32.and
@@ -473,126 +420,175 @@
                         (i64.and
                           (i64.add
                             (local.get 15)
-                            (i64.const 3))
+                            (i64.const 7))
                           (i64.const -4096)))
                       (then
-                        (if  ;; label = @8
+                        (if  ;; label = @9
                           (i32.eqz
                             (call_indirect (type 1)
                               (local.get 0)
                               (local.get 15)
-                              (i32.const 4)
-                              (i32.const 1)
+                              (i32.const 8)
+                              (i32.const 0)
                               (i32.const 0)))
                           (then
                             (local.set 5
-                              (i32.const 16793604))
-                            (br 6 (;@2;))))))
-                    (local.set 18
+                              (i32.const 16797696))
+                            (br 7 (;@2;))))))
+                    (local.set 15
+                      (i64.sub
+                        (i64.add
+                          (local.get 15)
+                          (i64.load32_u offset=8 align=1
+                            (local.get 4)))
+                        (i64.const 268435456))))
+                  (local.set 29
+                    (i64.load offset=268435456 align=1
+                      (i32.wrap_i64
+                        (local.get 15))))
+                  (local.set 15
+                    (i64.add
+                      (local.get 28)
+                      (i64.const -4)))
+                  (if  ;; label = @7
+                    (i64.ne
                       (i64.and
                         (i64.add
                           (local.get 15)
                           (i64.const 3))
-                        (i64.const -4096)))
-                    (local.set 7
-                      (i32.load offset=16392 align=1
-                        (local.get 4)))))
-                (i64.store32 align=1
-                  (i32.add
-                    (i32.wrap_i64
-                      (local.get 15))
-                    (local.get 7))
-                  (local.get 29))
-                (local.set 15
-                  (i64.add
-                    (local.get 28)
-                    (i64.const -2147483648)))
-                (block  ;; label = @6
-                  (block  ;; label = @7
-                    (br_if 0 (;@7;)
-                      (i64.ge_u
-                        (local.get 15)
-                        (local.get 17)))
-                    (br 1 (;@6;)))
-                  (local.set 15
-                    (i64.add
-                      (local.get 15)
-                      (i64.const 2147483648)))
-                  (if  ;; label = @7
-                    (i64.ne
-                      (i64.load align=1
-                        (local.tee 4
-                          (i32.add
-                            (i32.and
-                              (i32.wrap_i64
-                                (i64.shr_u
-                                  (local.get 15)
-                                  (i64.const 8)))
-                              (i32.const 16368))
-                            (local.get 3))))
-                      (i64.and
-                        (local.get 15)
-                        (i64.const -4096)))
+                        (i64.const -4096))
+                      (local.get 18))
                     (then
                       (if  ;; label = @8
-                        (i32.eqz
-                          (call_indirect (type 1)
-                            (local.get 0)
-                            (local.get 15)
-                            (i32.const 1)
-                            (i32.const 0)
-                            (i32.const 0)))
+                        (i64.ne
+                          (i64.load offset=16384 align=1
+                            (local.tee 4
+                              (i32.add
+                                (i32.and
+                                  (i32.wrap_i64
+                                    (i64.shr_u
+                                      (local.get 15)
+                                      (i64.const 8)))
+                                  (i32.const 16368))
+                                (local.get 3))))
+                          (i64.and
+                            (i64.add
+                              (local.get 15)
+                              (i64.const 3))
+                            (i64.const -4096)))
                         (then
-                          (local.set 5
-                            (i32.const 16789512))
-                          (br 6 (;@2;))))))
+                          (if  ;; label = @9
+                            (i32.eqz
+                              (call_indirect (type 1)
+                                (local.get 0)
+                                (local.get 15)
+                                (i32.const 4)
+                                (i32.const 1)
+                                (i32.const 0)))
+                            (then
+                              (local.set 5
+                                (i32.const 16793604))
+                              (br 7 (;@2;))))))
+                      (local.set 18
+                        (i64.and
+                          (i64.add
+                            (local.get 15)
+                            (i64.const 3))
+                          (i64.const -4096)))
+                      (local.set 7
+                        (i32.load offset=16392 align=1
+                          (local.get 4)))))
+                  (i64.store32 align=1
+                    (i32.add
+                      (i32.wrap_i64
+                        (local.get 15))
+                      (local.get 7))
+                    (local.get 29))
                   (local.set 15
-                    (i64.sub
+                    (i64.add
+                      (local.get 28)
+                      (i64.const -2147483648)))
+                  (block  ;; label = @7
+                    (block  ;; label = @8
+                      (br_if 0 (;@8;)
+                        (i64.ge_u
+                          (local.get 15)
+                          (local.get 17)))
+                      (br 1 (;@7;)))
+                    (local.set 15
                       (i64.add
                         (local.get 15)
-                        (i64.load32_u offset=8 align=1
-                          (local.get 4)))
-                      (i64.const 268435456))))
-                (local.set 30
-                  (i64.load8_u offset=268435456
-                    (i32.wrap_i64
-                      (local.get 15))))
-                (local.set 28
-                  (i64.add
-                    (local.get 28)
-                    (i64.const 8)))
-                (if  ;; label = @6
-                  (i64.ne
-                    (local.get 28)
-                    (local.get 31))
-                  (then
-                    (br 3 (;@3;)))
-                  (else
-                    (local.set 16
-                      (i64.add
-                        (local.get 2)
-                        (i64.const 20)))
-                    (br 5 (;@1;)))))
-              (else
-                (local.set 1
-                  (i32.add
-                    (local.get 1)
-                    (i32.const 5)))
-                (local.set 16
-                  (i64.add
-                    (local.get 2)
-                    (i64.const 20)))
-                (br 4 (;@1;)))))
-          (else
-            (local.set 1
-              (i32.add
-                (local.get 1)
-                (i32.const 10)))
-            (local.set 16
-              (i64.add
-                (local.get 2)
-                (i64.const 20)))
-            (br 3 (;@1;))))))
+                        (i64.const 2147483648)))
+                    (if  ;; label = @8
+                      (i64.ne
+                        (i64.load align=1
+                          (local.tee 4
+                            (i32.add
+                              (i32.and
+                                (i32.wrap_i64
+                                  (i64.shr_u
+                                    (local.get 15)
+                                    (i64.const 8)))
+                                (i32.const 16368))
+                              (local.get 3))))
+                        (i64.and
+                          (local.get 15)
+                          (i64.const -4096)))
+                      (then
+                        (if  ;; label = @9
+                          (i32.eqz
+                            (call_indirect (type 1)
+                              (local.get 0)
+                              (local.get 15)
+                              (i32.const 1)
+                              (i32.const 0)
+                              (i32.const 0)))
+                          (then
+                            (local.set 5
+                              (i32.const 16789512))
+                            (br 7 (;@2;))))))
+                    (local.set 15
+                      (i64.sub
+                        (i64.add
+                          (local.get 15)
+                          (i64.load32_u offset=8 align=1
+                            (local.get 4)))
+                        (i64.const 268435456))))
+                  (local.set 30
+                    (i64.load8_u offset=268435456
+                      (i32.wrap_i64
+                        (local.get 15))))
+                  (local.set 28
+                    (i64.add
+                      (local.get 28)
+                      (i64.const 8)))
+                  (if  ;; label = @7
+                    (i64.ne
+                      (local.get 28)
+                      (local.get 31))
+                    (then
+                      (br 4 (;@3;)))
+                    (else
+                      (br 3 (;@4;)))))
+                (else
+                  (local.set 1
+                    (i32.add
+                      (local.get 1)
+                      (i32.const 5)))
+                  (br 2 (;@4;)))))
+            (else
+              (local.set 1
+                (i32.add
+                  (local.get 1)
+                  (i32.const 10)))
+              (br 1 (;@4;)))))
+        (local.set 1
+          (i32.sub
+            (local.get 1)
+            (i32.const 1)))
+        (local.set 5
+          (i32.const 16781332))
+        (br 1 (;@2;))))
     (local.set 1
       (i32.add
         (local.get 1)

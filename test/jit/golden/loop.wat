@@ -12,91 +12,83 @@
   (block  ;; label = @1
     (block  ;; label = @2
       (loop  ;; label = @3
-        (if  ;; label = @4
-          (i32.lt_s
-            (local.get 1)
-            (i32.const 8))
-          (then
-            (local.set 5
-              (i32.const 16777216))
-            (br 2 (;@2;))))
+        (block  ;; label = @4
+          (if  ;; label = @5
+            (i32.lt_s
+              (local.get 1)
+              (i32.const 9))
+            (then
+              (local.set 5
+                (i32.const 16777216))
+              (br 3 (;@2;))))
+          (local.set 1
+            (i32.sub
+              (local.get 1)
+              (i32.const 8)))
+          (local.set 28
+            (i64.add
+              (local.get 28)
+              (i64.const 1)))
+          (if  ;; label = @5
+            (i64.ne
+              (local.get 28)
+              (local.get 29))
+            (then
+              (local.set 28
+                (i64.add
+                  (local.get 28)
+                  (i64.const 1)))
+              (if  ;; label = @6
+                (i64.ne
+                  (local.get 28)
+                  (local.get 29))
+                (then
+                  (local.set 28
+                    (i64.add
+                      (local.get 28)
+                      (i64.const 1)))
+                  (if  ;; label = @7
+                    (i64.ne
+                      (local.get 28)
+                      (local.get 29))
+                    (then
+                      (local.set 28
+                        (i64.add
+                          (local.get 28)
+                          (i64.const 1)))
+                      (if  ;; label = @8
+                        (i64.ne
+                          (local.get 28)
+                          (local.get 29))
+                        (then
+                          (br 5 (;@3;)))
+                        (else
+                          (br 4 (;@4;)))))
+                    (else
+                      (local.set 1
+                        (i32.add
+                          (local.get 1)
+                          (i32.const 2)))
+                      (br 3 (;@4;)))))
+                (else
+                  (local.set 1
+                    (i32.add
+                      (local.get 1)
+                      (i32.const 4)))
+                  (br 2 (;@4;)))))
+            (else
+              (local.set 1
+                (i32.add
+                  (local.get 1)
+                  (i32.const 6)))
+              (br 1 (;@4;)))))
         (local.set 1
           (i32.sub
             (local.get 1)
-            (i32.const 8)))
-        (local.set 28
-          (i64.add
-            (local.get 28)
-            (i64.const 1)))
-        (if  ;; label = @4
-          (i64.ne
-            (local.get 28)
-            (local.get 29))
-          (then
-            (local.set 28
-              (i64.add
-                (local.get 28)
-                (i64.const 1)))
-            (if  ;; label = @5
-              (i64.ne
-                (local.get 28)
-                (local.get 29))
-              (then
-                (local.set 28
-                  (i64.add
-                    (local.get 28)
-                    (i64.const 1)))
-                (if  ;; label = @6
-                  (i64.ne
-                    (local.get 28)
-                    (local.get 29))
-                  (then
-                    (local.set 28
-                      (i64.add
-                        (local.get 28)
-                        (i64.const 1)))
-                    (if  ;; label = @7
-                      (i64.ne
-                        (local.get 28)
-                        (local.get 29))
-                      (then
-                        (br 4 (;@3;)))
-                      (else
-                        (local.set 16
-                          (i64.add
-                            (local.get 2)
-                            (i64.const 8)))
-                        (br 6 (;@1;)))))
-                  (else
-                    (local.set 1
-                      (i32.add
-                        (local.get 1)
-                        (i32.const 2)))
-                    (local.set 16
-                      (i64.add
-                        (local.get 2)
-                        (i64.const 8)))
-                    (br 5 (;@1;)))))
-              (else
-                (local.set 1
-                  (i32.add
-                    (local.get 1)
-                    (i32.const 4)))
-                (local.set 16
-                  (i64.add
-                    (local.get 2)
-                    (i64.const 8)))
-                (br 4 (;@1;)))))
-          (else
-            (local.set 1
-              (i32.add
-                (local.get 1)
-                (i32.const 6)))
-            (local.set 16
-              (i64.add
-                (local.get 2)
-                (i64.const 8)))
-            (br 3 (;@1;))))))
+            (i32.const 1)))
+        (local.set 5
+          (i32.const 16781320))
+        (br 1 (;@2;))))
     (local.set 1
       (i32.add
         (local.get 1)

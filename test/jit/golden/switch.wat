@@ -1,5 +1,5 @@
 (func (;0;) (type 0) (param i32 i32 i64) (result i32)
-  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 i64 i64)
+  (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 i64 i64 i64 i64 i64)
   (local.set 3
     (i32.load offset=388 align=1
       (local.get 0)))
@@ -12,45 +12,165 @@
   (local.set 30
     (i64.load offset=544 align=1
       (local.get 0)))
+  (local.set 32
+    (i64.load offset=552 align=1
+      (local.get 0)))
+  (local.set 31
+    (i64.load offset=560 align=1
+      (local.get 0)))
   (block  ;; label = @1
     (block  ;; label = @2
-      (if  ;; label = @3
-        (i32.lt_s
-          (local.get 1)
-          (i32.const 6))
-        (then
-          (local.set 5
-            (i32.const 16777216))
-          (br 1 (;@2;))))
+      (block  ;; label = @3
+        (block  ;; label = @4
+          (block  ;; label = @5
+            (if  ;; label = @6
+              (i32.lt_s
+                (local.get 1)
+                (i32.const 19))
+              (then
+                (local.set 5
+                  (i32.const 16777216))
+                (br 4 (;@2;))))
+            (local.set 1
+              (i32.sub
+                (local.get 1)
+                (i32.const 6)))
+            (local.set 28
+              (i64.const 5))
+            (local.set 29
+              (i64.and
+                (local.get 28)
+                (i64.const 1)))
+            (local.set 29
+              (i64.shl
+                (local.get 29)
+                (i64.const 3)))
+            (local.set 30
+              (i64.add
+                (local.get 2)
+                (i64.const 12)))
+            (local.set 30
+              (i64.add
+                (local.get 30)
+                (local.get 29)))
+            (local.set 16
+              (i64.and
+                (i64.add
+                  (local.get 30)
+                  (i64.const 12))
+                (i64.const -2)))
+            (if  ;; label = @6
+              (i64.lt_u
+                (local.tee 15
+                  (i64.sub
+                    (i64.sub
+                      (local.get 16)
+                      (local.get 2))
+                    (i64.const 24)))
+                (i64.const 10))
+              (then
+                (br_table 2 (;@4;) 5 (;@1;) 5 (;@1;) 5 (;@1;) 1 (;@5;) 5 (;@1;)
+                  (i32.shr_u
+                    (i32.wrap_i64
+                      (local.get 15))
+                    (i32.const 1)))))
+            (br 4 (;@1;)))
+          (local.set 1
+            (i32.sub
+              (local.get 1)
+              (i32.const 3)))
+          (local.set 31
+            (i64.add
+              (local.get 31)
+              (i64.const 2)))
+          (local.set 28
+            (i64.add
+              (local.get 28)
+              (i64.const -1)))
+          (if  ;; label = @5
+            (i64.ne
+              (local.get 28)
+              (i64.const 0))
+            (then
+              (local.set 1
+                (i32.sub
+                  (local.get 1)
+                  (i32.const 5)))
+              (local.set 29
+                (i64.and
+                  (local.get 28)
+                  (i64.const 1)))
+              (local.set 29
+                (i64.shl
+                  (local.get 29)
+                  (i64.const 3)))
+              (local.set 30
+                (i64.add
+                  (local.get 2)
+                  (i64.const 12)))
+              (local.set 30
+                (i64.add
+                  (local.get 30)
+                  (local.get 29)))
+              (local.set 16
+                (i64.and
+                  (i64.add
+                    (local.get 30)
+                    (i64.const 12))
+                  (i64.const -2)))
+              (if  ;; label = @6
+                (i64.lt_u
+                  (local.tee 15
+                    (i64.sub
+                      (i64.sub
+                        (local.get 16)
+                        (local.get 2))
+                      (i64.const 24)))
+                  (i64.const 10))
+                (then
+                  (br_table 2 (;@4;) 5 (;@1;) 5 (;@1;) 5 (;@1;) 5 (;@1;) 5 (;@1;)
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 15))
+                      (i32.const 1)))))
+              (br 4 (;@1;)))
+            (else
+              (br 2 (;@3;)))))
+        (local.set 1
+          (i32.sub
+            (local.get 1)
+            (i32.const 2)))
+        (local.set 32
+          (i64.add
+            (local.get 32)
+            (i64.const 1)))
+        (local.set 1
+          (i32.sub
+            (local.get 1)
+            (i32.const 2)))
+        (local.set 28
+          (i64.add
+            (local.get 28)
+            (i64.const -1)))
+        (if  ;; label = @4
+          (i64.ne
+            (local.get 28)
+            (i64.const 0))
+          (then
+            (local.set 16
+              (i64.add
+                (local.get 2)
+                (i64.const 4)))
+            (br 3 (;@1;)))
+          (else
+            (br 1 (;@3;)))))
       (local.set 1
         (i32.sub
           (local.get 1)
-          (i32.const 6)))
-      (local.set 28
-        (i64.const 5))
-      (local.set 29
-        (i64.and
-          (local.get 28)
-          (i64.const 1)))
-      (local.set 29
-        (i64.shl
-          (local.get 29)
-          (i64.const 3)))
-      (local.set 30
-        (i64.add
-          (local.get 2)
-          (i64.const 12)))
-      (local.set 30
-        (i64.add
-          (local.get 30)
-          (local.get 29)))
-      (local.set 16
-        (i64.and
-          (i64.add
-            (local.get 30)
-            (i64.const 12))
-          (i64.const -2)))
-      (br 1 (;@1;)))
+          (i32.const 1)))
+      (local.set 5
+        (i32.const 16781356))
+      (br 0 (;@2;)))
     (local.set 1
       (i32.add
         (local.get 1)
@@ -75,6 +195,12 @@
   (i64.store offset=544 align=1
     (local.get 0)
     (local.get 30))
+  (i64.store offset=552 align=1
+    (local.get 0)
+    (local.get 32))
+  (i64.store offset=560 align=1
+    (local.get 0)
+    (local.get 31))
   (i64.store align=1
     (local.get 0)
     (local.get 16))
