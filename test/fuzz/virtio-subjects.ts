@@ -1,0 +1,141 @@
+// Every virtio device with something behind it, for a driver that does anything at all.
+
+import { MemoryBlock } from "../../src/backends/memory-block.js";
+import { memoryCable } from "../../src/backends/memory-net.js";
+import { Virtio9p } from "../../src/devices/virtio/9p.js";
+import { VirtioBalloon } from "../../src/devices/virtio/balloon.js";
+import { VirtioBlk } from "../../src/devices/virtio/blk.js";
+import { VirtioConsole } from "../../src/devices/virtio/console.js";
+import { VirtioNet } from "../../src/devices/virtio/net.js";
+import { VirtioRng } from "../../src/devices/virtio/rng.js";
+import type { VirtioDevice } from "../../src/devices/virtio/virtio-device.js";
+import { FakeTerminal, type Surroundings } from "../devices/support.js";
+import type { HartRandom } from "../support/hart-random.js";
+
+export interface Subject {
+  readonly device: VirtioDevice;
+  /** Something happens on the host's side. */
+  poke(random: HartRandom): void;
+  /** The host's side holds nothing up any more. */
+  calm(): void;
+  /** A request that the device completes: sizes of its buffers, and the queue that it goes to. */
+  readonly honest: {
+    readonly queue: number;
+    readonly readable: readonly Uint8Array[];
+    readonly writable: readonly number[];
+  };
+}
+
+/** Takes its time, and fails now and then. */
+class MoodyBlock extends MemoryBlock {
+  readonly #random: HartRandom;
+
+  constructor(random: HartRandom) {
+    super({ bytes: new Uint8Array(1 << 20) });
+    this.#random = random;
+  }
+
+  override async read(offset: number, buffers: readonly Uint8Array[]): Promise<void> {
+    await this.#mood();
+    return super.read(offset, buffers);
+  }
+
+  override async write(offset: number, buffers: readonly Uint8Array[]): Promise<void> {
+    await this.#mood();
+    return super.write(offset, buffers);
+  }
+
+  async #mood(): Promise<void> {
+    if (this.#random.chance(30)) await new Promise((resolve) => setImmediate(resolve));
+    if (this.#random.chance(3)) throw Object.assign(new Error("no space"), { code: "ENOSPC" });
+  }
+}
+
+export const SUBJECTS: Readonly<Record<string, (world: Surroundings, random: HartRandom) => Subject>> = {
+  blk: ({ context }, random) => ({
+    device: new VirtioBlk({ name: "vda", context, backend: new MoodyBlock(random) }),
+    poke: () => undefined,
+    calm: () => undefined,
+    honest: { queue: 0, readable: [new Uint8Array(16)], writable: [512, 1] },
+  }),
+  net: ({ context }) => {
+    const [port, peer] = memoryCable();
+    return {
+      device: new VirtioNet({ name: "net0", context, backend: port, mac: Uint8Array.of(2, 0, 0, 0, 0, 1) }),
+      calm: () => undefined,
+      poke: (random) => peer.send(new Uint8Array(14 + random.below(1600))),
+      honest: { queue: 1, readable: [new Uint8Array(72)], writable: [] },
+    };
+  },
+  console: ({ context }) => {
+    const ends = [new FakeTerminal(), new FakeTerminal(), new FakeTerminal()] as const;
+    const device = new VirtioConsole({
+      name: "hvc0",
+      context,
+      backend: ends[0],
+      ports: [
+        { name: "one", backend: ends[1], isConsole: true },
+        { name: "two", backend: ends[2], isConsole: false },
+      ],
+    });
+    return {
+      device,
+      calm: () => {
+        for (const end of ends) end.drain();
+      },
+      poke: (random) => {
+        const end = ends[random.below(3)] ?? ends[0];
+        end.chunks.length = 0;
+        if (random.chance(50) && !end.paused) end.type("x".repeat(1 + random.below(3000)));
+        else if (random.chance(50)) end.congested = true;
+        else if (end.congested) end.drain();
+        if (random.chance(20)) device.resize(random.below(200), 20, random.below(4));
+      },
+      honest: { queue: 1, readable: [Uint8Array.of(65)], writable: [] },
+    };
+  },
+  rng: ({ context }, random) => ({
+    device: new VirtioRng({
+      name: "rng0",
+      context,
+      entropy: async (length) => {
+        if (random.chance(3)) throw new Error("no entropy");
+        return new Uint8Array(length).fill(1);
+      },
+    }),
+    poke: () => undefined,
+    calm: () => undefined,
+    honest: { queue: 0, readable: [], writable: [8] },
+  }),
+  balloon: ({ context }) => {
+    const device = new VirtioBalloon({ name: "balloon0", context });
+    return {
+      device,
+      calm: () => undefined,
+      poke: (random) => {
+        if (random.chance(50)) device.setTarget(random.bits32());
+        else device.pollStats();
+      },
+      honest: { queue: 0, readable: [new Uint8Array(4)], writable: [] },
+    };
+  },
+  "9p": ({ context }, random) => ({
+    device: new Virtio9p({
+      name: "share0",
+      context,
+      tag: "share",
+      server: {
+        handle: async (message, room) => {
+          if (random.chance(30)) await new Promise((resolve) => setImmediate(resolve));
+          return new Uint8Array(Math.min(room, message.length)).fill(2);
+        },
+        reset: () => undefined,
+        save: () => null,
+        restore: () => undefined,
+      },
+    }),
+    poke: () => undefined,
+    calm: () => undefined,
+    honest: { queue: 0, readable: [Uint8Array.of(11, 0, 0, 0, 100, 0, 0, 0, 0, 0, 0)], writable: [64] },
+  }),
+};
