@@ -6,12 +6,12 @@
  *   0x0002_0000  Machine: RAM size, code cache cursors
  *   0x0003_0000  the compiler's graph of the region at hand, and what waits to be compiled
  *   0x0010_0000  TLB contexts                   MAX_HARTS * TLB_CONTEXTS * TLB_CONTEXT_SIZE
- *   0x0060_0000  writable map                   one byte a RAM page: 1 while some store TLB may hold it
  *   0x0080_0000  dirty bitmap                   one bit a RAM page: written since last cleared
  *   0x0088_0000  code page index                one u32 a RAM page: its CodePage, or 0
  *   0x00c0_0000  the compiler's buffers: a body, the code section and branch hints it goes into, and their module
  *   0x0100_0000  virtqueues and their requests
- *   0x0200_0000  CodePage[]                     one for each RAM page that code ran from
+ *   0x0200_0000  writable map                   one byte a RAM page: 1 while some store TLB may hold it
+ *   0x0210_0000  CodePage[]                     one for each RAM page that code ran from
  *   0x0800_0000  predecoded operations          bump-allocated, dropped as a whole when full
  *   0x1000_0000  guest RAM                      guest-physical 0x8000_0000
  */
@@ -29,7 +29,6 @@ export const TLB_BASE: usize = 0x0010_0000;
 export const TLB_CONTEXTS: u32 = 32;
 export const TLB_CONTEXT_SIZE: usize = 0xd000;
 
-export const WRITABLE_MAP: usize = 0x0060_0000;
 export const DIRTY_BITMAP: usize = 0x0080_0000;
 export const CODE_PAGE_INDEX: usize = 0x0088_0000;
 
@@ -44,7 +43,9 @@ export const JIT_MODULE_END: usize = 0x0100_0000;
 export const VIRTQ_BASE: usize = 0x0100_0000;
 export const VIRTQ_END: usize = 0x0200_0000;
 
-export const CODE_PAGES: usize = 0x0200_0000;
+export const WRITABLE_MAP: usize = 0x0200_0000;
+
+export const CODE_PAGES: usize = 0x0210_0000;
 export const CODE_PAGES_END: usize = 0x0800_0000;
 export const OPS_BASE: usize = 0x0800_0000;
 export const OPS_END: usize = 0x1000_0000;

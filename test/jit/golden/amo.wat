@@ -58,7 +58,7 @@
                   (local.get 17)))
               (br_if 0 (;@6;)
                 (i32.le_u
-                  (i32.load8_u offset=6291456
+                  (i32.load8_u offset=33554432
                     (i32.shr_u
                       (i32.wrap_i64
                         (local.get 15))
@@ -223,7 +223,7 @@
                   (local.get 17)))
               (br_if 0 (;@6;)
                 (i32.le_u
-                  (i32.load8_u offset=6291456
+                  (i32.load8_u offset=33554432
                     (i32.shr_u
                       (i32.wrap_i64
                         (local.get 15))
@@ -335,7 +335,7 @@
                       (local.get 17)))
                   (br_if 0 (;@7;)
                     (i32.le_u
-                      (i32.load8_u offset=6291456
+                      (i32.load8_u offset=33554432
                         (i32.shr_u
                           (i32.wrap_i64
                             (local.get 15))
@@ -500,7 +500,7 @@
                       (local.get 17)))
                   (br_if 0 (;@7;)
                     (i32.le_u
-                      (i32.load8_u offset=6291456
+                      (i32.load8_u offset=33554432
                         (i32.shr_u
                           (i32.wrap_i64
                             (local.get 15))
@@ -612,7 +612,7 @@
                           (local.get 17)))
                       (br_if 0 (;@8;)
                         (i32.le_u
-                          (i32.load8_u offset=6291456
+                          (i32.load8_u offset=33554432
                             (i32.shr_u
                               (i32.wrap_i64
                                 (local.get 15))
@@ -777,7 +777,7 @@
                           (local.get 17)))
                       (br_if 0 (;@8;)
                         (i32.le_u
-                          (i32.load8_u offset=6291456
+                          (i32.load8_u offset=33554432
                             (i32.shr_u
                               (i32.wrap_i64
                                 (local.get 15))
@@ -889,7 +889,7 @@
                               (local.get 17)))
                           (br_if 0 (;@9;)
                             (i32.le_u
-                              (i32.load8_u offset=6291456
+                              (i32.load8_u offset=33554432
                                 (i32.shr_u
                                   (i32.wrap_i64
                                     (local.get 15))
@@ -1054,7 +1054,7 @@
                               (local.get 17)))
                           (br_if 0 (;@9;)
                             (i32.le_u
-                              (i32.load8_u offset=6291456
+                              (i32.load8_u offset=33554432
                                 (i32.shr_u
                                   (i32.wrap_i64
                                     (local.get 15))

@@ -311,7 +311,7 @@
               (local.get 17)))
           (br_if 0 (;@4;)
             (i32.le_u
-              (i32.load8_u offset=6291456
+              (i32.load8_u offset=33554432
                 (i32.shr_u
                   (i32.wrap_i64
                     (local.get 15))
