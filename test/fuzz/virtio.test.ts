@@ -149,7 +149,8 @@ class Torment {
       const at = random.chance(70) ? 0x8000 + 0x1000 * index : random.below(ARENA);
       if (part.bytes !== undefined) world.memory.view(BASE + at, part.length).set(part.bytes);
       // Device requests are told apart by their first bytes.
-      if (index === 0 && random.chance(60)) world.memory.data.setUint32(at, random.below(16), true);
+      if (index === 0 && random.chance(part.bytes === undefined ? 60 : 20))
+        world.memory.data.setUint32(at, random.below(16), true);
       const more = index + 1 < parts.length ? VirtqDesc.NEXT : 0;
       const mutation = random.chance(2) ? random.below(8) : 0;
       this.describe(ring, index, at, part.length, (part.flags | more) ^ mutation);
@@ -272,7 +273,7 @@ describe.each(Object.entries(SUBJECTS))("a virtio %s device", (_name, build) => 
       }
     }
     // The driver is worth something only if it gets work done, and breaks rules.
-    expect(requests).toBeGreaterThan(CASES);
+    expect(requests).toBeGreaterThan(CASES / 2);
     expect(broken).toBeGreaterThan(CASES / 10);
   });
 });
