@@ -7,6 +7,8 @@
 
 /** @typedef {"on" | "off"} JitMode */
 
+/** A drive that is written, an image for each machine. @typedef {{ format: string, files: Record<MachineName, string> }} OwnDrive */
+
 const VKRUN = [process.execPath, "dist/cli/main.js", "--quiet"];
 const QEMU = ["qemu-system-riscv64", "-M", "virt", "-display", "none", "-monitor", "none", "-serial", "stdio"];
 
@@ -25,18 +27,24 @@ export function bareMetal(elf, jit) {
 
 /**
  * A Linux disk; QEMU gets the kernel and initrd that vkrun finds on it, so that neither runs a boot loader. Further
- * drives are `vdb` and so on. Nothing that the guest writes is kept.
+ * drives are `vdb` and so on. Nothing that the guest writes is kept, but on `ownDrives`, which come last.
  * @param {import("./images.mjs").Image} image
  * @param {JitMode} jit
- * @param {{ memory?: string, drives?: string[] }} [options]
+ * @param {{ memory?: string, drives?: string[], ownDrives?: OwnDrive[] }} [options]
  * @returns {Machine[]}
  */
-export function linux({ disk, kernel, initrd, append }, jit, { memory = "512M", drives = [] } = {}) {
-  const qemuDrives = [disk, ...drives].flatMap((file, slot) => [
-    ...["-drive", `file=${file},format=raw,if=none,id=drive${slot},snapshot=on`],
+export function linux({ disk, kernel, initrd, append }, jit, { memory = "512M", drives = [], ownDrives = [] } = {}) {
+  const qemuDrives = [
+    ...[disk, ...drives].map((file) => `file=${file},format=raw,snapshot=on`),
+    ...ownDrives.map(({ format, files }) => `file=${files.QEMU},format=${format}`),
+  ].flatMap((drive, slot) => [
+    ...["-drive", `${drive},if=none,id=drive${slot}`],
     ...["-device", `virtio-blk-device,drive=drive${slot}`],
   ]);
-  const vkrunDrives = drives.flatMap((file) => ["--drive", file]);
+  const vkrunDrives = [
+    ...drives,
+    ...ownDrives.map(({ format, files }) => `file=${files.vkrun},format=${format},snapshot=off`),
+  ].flatMap((drive) => ["--drive", drive]);
   return [
     {
       name: "QEMU",

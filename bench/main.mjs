@@ -2,12 +2,19 @@
 // ./build.sh bench [SUITE]... [--runs N] [--only ROW]... [--jit on|off]: vkrun beside QEMU, in the same run.
 import { runBootSuite } from "./boot.mjs";
 import { runCpuSuite } from "./cpu.mjs";
+import { runIoSuite } from "./io.mjs";
 import { parseOptions } from "./options.mjs";
 import { runProgramsSuite } from "./programs.mjs";
 import { writeJson, writeSpeeds } from "./report.mjs";
 import { runSystemSuite } from "./system.mjs";
 
-const SUITES = { cpu: runCpuSuite, system: runSystemSuite, programs: runProgramsSuite, boot: runBootSuite };
+const SUITES = {
+  cpu: runCpuSuite,
+  system: runSystemSuite,
+  programs: runProgramsSuite,
+  boot: runBootSuite,
+  io: runIoSuite,
+};
 
 const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
 

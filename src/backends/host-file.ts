@@ -35,9 +35,9 @@ const UNSUPPORTED: ReadonlySet<string> = new Set(["EOPNOTSUPP", "ENOSYS", "EINVA
 
 /**
  * A write into the host's cache is a copy, until the kernel decides that there is enough to be written back and has the writer wait.
- * One that took this long was made to wait; for the time after it writes go to other threads.
+ * One that took this long, longer than being preempted takes, was made to wait; for the time after it writes go to other threads.
  */
-const PATIENCE_MS = 4;
+const PATIENCE_MS = 20;
 const IMPATIENT_MS = 250;
 
 /**

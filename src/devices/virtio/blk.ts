@@ -71,10 +71,19 @@ interface Taken {
   readonly request: VirtqRequest;
 }
 
-interface Transfer extends Taken {
-  readonly offset: number;
-  readonly length: number;
-  done: number;
+class Transfer implements Taken {
+  readonly queue: number;
+  readonly request: VirtqRequest;
+  done = 0;
+
+  constructor(
+    { queue, request }: Taken,
+    readonly offset: number,
+    readonly length: number,
+  ) {
+    this.queue = queue;
+    this.request = request;
+  }
 }
 
 /** A piece of host I/O. */
@@ -85,7 +94,7 @@ interface Step {
   /** Host memory that it may take. */
   readonly bytes: number;
   /** Does it, or some of it, without waiting: how many bytes. At a counted instant. */
-  readonly now?: (length: number) => number;
+  readonly now: ((length: number) => number) | undefined;
   readonly later: (length: number) => Promise<void>;
   /** `length` bytes of it are done; less than was asked for only by `now`. */
   readonly apply: (status: BlkStatus, length: number) => void;
@@ -176,10 +185,10 @@ export class VirtioBlk extends VirtioDevice {
   #execute(taken: Taken, operation: BlkOperation): void {
     switch (operation.kind) {
       case "read":
-        this.#read({ ...taken, offset: operation.offset, length: operation.length, done: 0 });
+        this.#read(new Transfer(taken, operation.offset, operation.length));
         break;
       case "write":
-        this.#write({ ...taken, offset: operation.offset, length: operation.length, done: 0 });
+        this.#write(new Transfer(taken, operation.offset, operation.length));
         break;
       case "discard":
       case "write-zeroes":
@@ -187,7 +196,11 @@ export class VirtioBlk extends VirtioDevice {
         break;
       case "flush":
         this.#operate({
-          ...{ operation: "flush", offset: 0, length: 0, bytes: 0 },
+          operation: "flush",
+          offset: 0,
+          length: 0,
+          bytes: 0,
+          now: undefined,
           later: () => this.#backend.flush(),
           apply: (status) => this.#finish(taken, status, 0),
         });
@@ -208,11 +221,15 @@ export class VirtioBlk extends VirtioDevice {
     const length = Math.min(transfer.length - done, PIECE);
     let buffer: Uint8Array | undefined;
     this.#operate({
-      ...{ operation: "read", offset, length, bytes: length },
-      ...(backend.tryRead !== undefined && {
-        now: (wanted) =>
-          this.#live(transfer) ? (backend.tryRead?.(offset, slices(request.writable, done, wanted)) ?? 0) : wanted,
-      }),
+      operation: "read",
+      offset,
+      length,
+      bytes: length,
+      now:
+        backend.tryRead === undefined
+          ? undefined
+          : (wanted) =>
+              this.#live(transfer) ? (backend.tryRead?.(offset, slices(request.writable, done, wanted)) ?? 0) : wanted,
       later: (wanted) => {
         buffer = this.#buffers.take(wanted);
         return backend.read(offset, [buffer]);
@@ -246,8 +263,11 @@ export class VirtioBlk extends VirtioDevice {
       request.read(HEADER_LENGTH + done, buffer);
     }
     this.#operate({
-      ...{ operation: "write", offset, length, bytes: length },
-      ...(written && { now: () => length }),
+      operation: "write",
+      offset,
+      length,
+      bytes: length,
+      now: written ? () => length : undefined,
       later: async () => {
         await backend.write(offset, [buffer as Uint8Array]);
         if (through) await backend.flush();
@@ -265,7 +285,11 @@ export class VirtioBlk extends VirtioDevice {
   #change(taken: Taken, operation: "discard" | "write-zeroes", ranges: readonly BlkRange[]): void {
     const backend = this.#backend;
     this.#operate({
-      ...{ operation, offset: ranges[0]?.offset ?? 0, length: ranges[0]?.length ?? 0, bytes: 0 },
+      operation,
+      offset: ranges[0]?.offset ?? 0,
+      length: ranges[0]?.length ?? 0,
+      bytes: 0,
+      now: undefined,
       later: async () => {
         for (const { offset, length, unmap } of ranges) {
           if (operation === "discard") await backend.discard?.(offset, length);
