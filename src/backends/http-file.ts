@@ -53,8 +53,9 @@ export class HttpFile implements ByteFile {
     const reads: Promise<void>[] = [];
     for (let position = offset; position < end; ) {
       const stop = Math.min(end, blockStart(position) + BLOCK);
-      const target = slices(buffers, position - offset, stop - position);
-      reads.push(this.#block(blockStart(position)).then((block) => copy(block, position, target)));
+      const start = position;
+      const target = slices(buffers, start - offset, stop - start);
+      reads.push(this.#block(blockStart(start)).then((block) => copy(block, start, target)));
       position = stop;
     }
     await Promise.all(reads);
