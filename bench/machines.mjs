@@ -50,6 +50,9 @@ export function linux({ disk, kernel, initrd, append }, jit, { memory = "512M", 
       name: "QEMU",
       command: [...QEMU, "-m", memory, "-kernel", kernel, "-initrd", initrd, "-append", append, ...qemuDrives],
     },
-    { name: "vkrun", command: [...VKRUN, "--jit", jit, "--snapshot", "-m", memory, ...vkrunDrives, disk] },
+    {
+      name: "vkrun",
+      command: [...VKRUN, "--jit", jit, "--net", "none", "--snapshot", "-m", memory, ...vkrunDrives, disk],
+    },
   ];
 }

@@ -1,8 +1,15 @@
 /** The public API. */
 
-export type { BootOptions, LogRecord, NetworkOptions } from "./api/boot-options.js";
+export type { BootOptions, LogRecord } from "./api/boot-options.js";
 export type { VKernelConsole } from "./api/console-stream.js";
 export type { DriveOptions } from "./api/drive-options.js";
+export type {
+  LinkNetworkOptions,
+  NetworkOptions,
+  PortNetworkOptions,
+  TapNetworkOptions,
+  UserNetworkOptions,
+} from "./api/network-options.js";
 export type { NetworkPort, NetworkPortEvents } from "./api/network-port.js";
 export type { PortOptions } from "./api/port-options.js";
 export type { ShareOptions } from "./api/share-options.js";

@@ -8,13 +8,12 @@ import {
   type JitMode,
   type MachineConfig,
   MemoryLimits,
-  type NetworkConfig,
 } from "../machine/machine-config.js";
 import type { LogLevel } from "../machine/protocol.js";
 import { requireSlots } from "./device-slots.js";
 import { type DriveOptions, resolveDrives } from "./drive-options.js";
-import { macOfName, parseMac } from "./mac-address.js";
 import { parseMemorySize, parseMemoryTarget } from "./memory-size.js";
+import { type NetworkOptions, resolveNetwork } from "./network-options.js";
 import { type PortOptions, resolvePorts } from "./port-options.js";
 import { resolveShare, type ShareOptions } from "./share-options.js";
 
@@ -23,11 +22,6 @@ export interface LogRecord {
   readonly level: LogLevel;
   readonly message: string;
   readonly fields: Readonly<Record<string, unknown>>;
-}
-
-export interface NetworkOptions {
-  /** The guest's address, such as "52:54:00:12:34:56". Default: one that follows from `BootOptions.name`. */
-  mac?: string;
 }
 
 /** Paths are the host's, relative to the current directory. */
@@ -74,7 +68,10 @@ export interface BootOptions {
   consoleSize?: ConsoleSize;
   /** Up to six ports besides the console, by virtio. */
   ports?: readonly PortOptions[];
-  /** Give the guest a network device: `VKernel.network` is the other end of its cable. Default false. */
+  /**
+   * Give the guest a network device. With `true` or without a `type` its cable ends in `VKernel.network`; otherwise in the
+   * host's network ("user"), a tap interface ("tap"), or another vkernel ("link"). Default false.
+   */
   network?: boolean | NetworkOptions;
   /**
    * A balloon gives memory that the guest does not use back to the host, and takes some from it when `setMemoryTarget` says
@@ -154,15 +151,4 @@ function resolveMemoryTarget({ balloon = true, memoryTarget }: BootOptions, ramB
   if (balloon) return memoryTarget === undefined ? ramBytes : parseMemoryTarget(memoryTarget, ramBytes);
   if (memoryTarget === undefined) return undefined;
   throw new VkrunError("ERR_VKRUN_BOOT_OPTIONS", "a guest without a balloon cannot have a memory target");
-}
-
-function resolveNetwork(network: BootOptions["network"], name: string): NetworkConfig | undefined {
-  if (network === undefined || network === false) return undefined;
-  if (network !== true && (typeof network !== "object" || network === null)) {
-    throw new VkrunError("ERR_VKRUN_BOOT_OPTIONS", `there is no network "${String(network)}"`, {
-      hint: "Use true, or an object with the guest's `mac`.",
-    });
-  }
-  const mac = network === true ? undefined : network.mac;
-  return { mac: mac === undefined ? macOfName(name) : parseMac(mac) };
 }

@@ -7,10 +7,11 @@ import { FrameCredit } from "../machine/frame-credit.js";
 import type { DiskError, Exit, JitStats, MachineConfig, MemoryStats, Stats } from "../machine/machine-config.js";
 import type { FrameCounts, FromWorker, Requests, ToWorker, WorkerStart } from "../machine/protocol.js";
 import { Core } from "../wasm/core.js";
-import { type BootOptions, type LogRecord, type NetworkOptions, resolveOptions } from "./boot-options.js";
+import { type BootOptions, type LogRecord, resolveOptions } from "./boot-options.js";
 import { VKernelConsole } from "./console-stream.js";
 import { formatMac } from "./mac-address.js";
 import { parseMemoryTarget } from "./memory-size.js";
+import type { PortNetworkOptions } from "./network-options.js";
 import { NetworkPort } from "./network-port.js";
 
 export interface VKernelEvents {
@@ -26,7 +27,7 @@ export interface VKernelEvents {
   "disk-error": [error: DiskError];
 }
 
-/** Booted with the option `network`. */
+/** Booted with the option `network`, of the type "port". */
 export type NetworkedVKernel = VKernel & { readonly network: NetworkPort };
 
 interface PendingRequest {
@@ -40,7 +41,7 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
   readonly console: VKernelConsole;
   /** The guest's stream ports, by name. */
   readonly ports: ReadonlyMap<string, VKernelConsole>;
-  /** The other end of the guest's network cable; undefined without the option `network`. */
+  /** The other end of the guest's network cable, where that is not the host's network or another guest. */
   readonly network: NetworkPort | undefined;
   readonly #log: ((record: LogRecord) => void) | undefined;
   readonly #worker: Worker;
@@ -59,11 +60,12 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
    * Boots a guest and resolves as soon as it runs. Rejects with a VkrunError when it cannot: its `code` says why, its
    * `hint` what to do.
    */
-  static boot(options: BootOptions & { network: true | NetworkOptions }): Promise<NetworkedVKernel>;
+  static boot(options: BootOptions & { network: true | PortNetworkOptions }): Promise<NetworkedVKernel>;
   static boot(options: BootOptions): Promise<VKernel>;
   static async boot(options: BootOptions): Promise<VKernel> {
     const config = resolveOptions(options);
-    const frames = config.network && { fromGuest: FrameCredit.allocate(), toGuest: FrameCredit.allocate() };
+    const embedded = config.network?.backend.type === "port";
+    const frames = embedded && { fromGuest: FrameCredit.allocate(), toGuest: FrameCredit.allocate() };
     const start = { config, module: await Core.load(), ...(frames && { frames }) };
     const vkernel = new VKernel(start, options.log);
     await vkernel.#started;

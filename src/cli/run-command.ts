@@ -7,6 +7,7 @@ import {
   type DriveOptions,
   type Exit,
   type JitMode,
+  type NetworkOptions,
   type PortOptions,
   type ShareOptions,
   VKernel,
@@ -17,6 +18,7 @@ import { parseDrive } from "./drive-option.js";
 import { EXIT_STATUS_HELP, ExitStatus, exitStatus, SIGNAL_BASE } from "./exit-status.js";
 import { jitStatsTable } from "./jit-stats-table.js";
 import { openLog } from "./log-sink.js";
+import { chooseNetwork, collectPublish, parseNet } from "./net-option.js";
 import { collectPort } from "./port-option.js";
 import { collectShare } from "./share-argument.js";
 import { Terminal } from "./terminal.js";
@@ -43,6 +45,8 @@ interface RunOptions {
   memoryTarget?: string;
   balloon: boolean;
   packedRings?: boolean;
+  net?: NetworkOptions | false;
+  publish?: string[];
   reboot: boolean;
   record?: string;
   replay?: string;
@@ -62,6 +66,7 @@ Examples:
   vkrun -m 2G --snapshot disk.img                 with more memory, leaving the image unchanged
   vkrun --kernel Image --append "root=/dev/vda1" disk.img
   vkrun --firmware fw_jump.elf --kernel u-boot.bin disk.img
+  vkrun --publish 2222:22 disk.img                port 2222 of this host is the guest's port 22
   vkrun --elf prog.elf                            run a bare-metal program
   printf 'uname -a\\npoweroff\\n' | vkrun disk.img  type into the guest from a script
   vkrun image build debian                        make a Debian image
@@ -114,6 +119,12 @@ export function runCommand(): Command {
     .option("--memory-target <size>", "memory that the guest's balloon leaves it with (default: all)")
     .option("--no-balloon", "no balloon: free memory of the guest stays with it")
     .option("--packed-rings", "offer packed virtqueues to the guest's drivers, besides split ones")
+    .option("--net <type[:name][,option]...>", "network: user, tap:NAME, link:NAME or none (default: user)", parseNet)
+    .option(
+      "--publish <[address:]port:port[/udp]>",
+      "lead a port of the host into the guest; may be given again",
+      collectPublish,
+    )
     .option("--no-reboot", "end instead of rebooting")
     .option("--record <file>", "record every input, to run exactly the same again")
     .option("--replay <file>", "run a recording")
@@ -197,6 +208,7 @@ async function bootOptions(disk: string | undefined, options: RunOptions): Promi
   const nothingToBoot = [disk, kernel, firmware, elf, drives[0]].every((source) => source === undefined);
   const source = nothingToBoot ? await defaultImage() : { disk, snapshot };
   const { columns, rows } = process.stdout;
+  const system = elf === undefined && replay === undefined;
   const observed = { jitStats, perfMap, symbols };
   const given = {
     ...source,
@@ -216,6 +228,7 @@ async function bootOptions(disk: string | undefined, options: RunOptions): Promi
   };
   return {
     ...definedOnly(given),
+    ...chooseNetwork(options, system),
     drives,
     shares,
     ports: [...(options.virtconsole ?? []), ...(options.virtserialport ?? [])],

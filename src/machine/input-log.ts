@@ -3,7 +3,7 @@
  * the same log gives the same run, to the instruction. One JSON array a line, so that it can be read, cut and
  * compared with ordinary tools:
  *
- *   {"vkrun":"recording","version":1,"ramBytes":536870912}
+ *   {"vkrun":"recording","version":2,"ramBytes":536870912}
  *   ["reset","1767225600000000000","<base64 seed>"]       the machine (re)starts: wall clock in ns, entropy
  *   ["input",81234,"vda:17","<base64 payload>"]           a host event; the payload only where it has one
  *   ["clock",81234,123456,429496]                         `time` is 123456 ticks now; ticks an instruction, Q0.32
@@ -41,7 +41,14 @@ export interface EndEntry {
 
 export type LogEntry = ResetEntry | InputEntry | ClockEntry | EndEntry;
 
-const VERSION = 1;
+/** What a replay must have too, besides what its command line says. */
+export interface RecordedMachine {
+  readonly ramBytes: number;
+  /** What depends on the host of the network device; see network.ts. */
+  readonly network?: Readonly<Record<string, unknown>>;
+}
+
+const VERSION = 2;
 const BUFFER_BYTES = 64 * 1024;
 /** A line holds one input; the longest are packets and pasted text. Bounds what a damaged file makes us buffer. */
 const LINE_LIMIT = 16 * 2 ** 20;
@@ -52,7 +59,7 @@ export class InputRecorder implements Disposable {
   readonly #fd: number;
   #buffer = "";
 
-  constructor(path: string, ramBytes: number) {
+  constructor(path: string, machine: RecordedMachine) {
     this.#path = path;
     try {
       this.#fd = openSync(path, "w");
@@ -62,7 +69,7 @@ export class InputRecorder implements Disposable {
         cause,
       });
     }
-    this.#line({ vkrun: "recording", version: VERSION, ramBytes });
+    this.#line({ vkrun: "recording", version: VERSION, ...machine });
   }
 
   reset(wallNs: bigint, seed: Uint8Array): void {
@@ -110,6 +117,8 @@ export class InputRecorder implements Disposable {
 
 /** Reads a recording, one entry ahead. */
 export class InputReplay implements Disposable {
+  /** The network device of the recording, if it had one. */
+  readonly network: Readonly<Record<string, unknown>> | undefined;
   readonly #path: string;
   readonly #fd: number;
   readonly #chunk = Buffer.alloc(BUFFER_BYTES);
@@ -125,7 +134,7 @@ export class InputReplay implements Disposable {
     } catch (cause) {
       throw new VkrunError("ERR_VKRUN_RECORDING_READ", `the recording ${path} cannot be opened`, { cause });
     }
-    this.#checkHeader(ramBytes);
+    this.network = this.#checkHeader(ramBytes);
   }
 
   /** The next entry, left where it is; undefined at the end of the file. */
@@ -144,7 +153,7 @@ export class InputReplay implements Disposable {
     closeSync(this.#fd);
   }
 
-  #checkHeader(ramBytes: number): void {
+  #checkHeader(ramBytes: number): Readonly<Record<string, unknown>> | undefined {
     const header = this.#parse(this.#readLine() ?? "") as Record<string, unknown> | null;
     if (header?.["vkrun"] !== "recording" || header["version"] !== VERSION) this.#invalid("it has no header");
     if (header?.["ramBytes"] !== ramBytes) {
@@ -154,6 +163,7 @@ export class InputReplay implements Disposable {
         { hint: "Replay with the options that the recording was made with." },
       );
     }
+    return header["network"] as Readonly<Record<string, unknown>> | undefined;
   }
 
   #readEntry(): LogEntry | undefined {

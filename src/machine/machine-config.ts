@@ -8,6 +8,8 @@ import { MemoryMap } from "../generated/shared/memory-map.js";
 
 export type { BalloonStats, VirtioCounters };
 
+import type { PortForward } from "../backends/port-forward.js";
+
 export interface DriveConfig {
   /** An image or block device, or the URL of an image. */
   readonly path: string;
@@ -56,10 +58,22 @@ export interface PortConfig {
 export type PortBackend =
   | { readonly type: "stream" }
   | { readonly type: "pty" | "tty" | "socket" | "file"; readonly path: string };
+/** Where the guest's network cable ends. */
+export type NetworkBackendConfig =
+  /** With the embedder. */
+  | { readonly type: "port" }
+  | { readonly type: "user"; readonly publish: readonly PortForward[]; readonly optional: boolean }
+  | { readonly type: "tap"; readonly name: string; readonly bridge?: string; readonly persistent: boolean }
+  | { readonly type: "link"; readonly name: string };
 
 export interface NetworkConfig {
   /** Six bytes, a unicast address. */
   readonly mac: Uint8Array;
+  /** Undefined: what suits the backend. */
+  readonly mtu?: number;
+  /** A file that frames are written to, for tcpdump. */
+  readonly pcap?: string;
+  readonly backend: NetworkBackendConfig;
 }
 
 /**
@@ -99,7 +113,6 @@ export interface MachineConfig {
   readonly console: ConsoleKind;
   readonly consoleSize?: ConsoleSize;
   readonly ports: readonly PortConfig[];
-  /** A network device, whose cable ends with the embedder. */
   readonly network?: NetworkConfig;
   /** Bytes that a balloon is to leave the guest with at boot; undefined for a guest without one. */
   readonly memoryTarget: number | undefined;

@@ -54,6 +54,8 @@ export interface MachineOptions {
   readonly balloonPages: number | undefined;
   readonly onMemoryStats: (stats: BalloonStats) => void;
   readonly shares: readonly Share[];
+  /** Inputs are recorded, or come from a recording. */
+  readonly logged: boolean;
   readonly jit: JitMode;
   readonly wallNs: bigint;
   /** A bare-metal program's failure is its exit code; an operating system's is a panic. */
@@ -62,6 +64,9 @@ export interface MachineOptions {
   /** An input was posted. */
   readonly onInput: () => void;
 }
+
+/** What the network device goes by in logs and recordings. */
+export const NETWORK_DEVICE = "net0";
 
 /** Guest's names of drives: vda, vdb and so on. */
 const driveName = (index: number): string => `vd${String.fromCharCode("a".charCodeAt(0) + index)}`;
@@ -157,7 +162,10 @@ export class Machine {
     const { balloonPages: pages, onMemoryStats: onStats } = options;
     if (pages !== undefined) this.balloon = plug(new VirtioBalloon({ name: "balloon0", context, pages, onStats }));
     // Last: the guest's names of the others do not depend on whether it is there.
-    if (network !== undefined) plug(new VirtioNet({ name: "net0", context, ...network }));
+    if (network !== undefined) {
+      const { backend, mac } = network;
+      plug(new VirtioNet({ name: NETWORK_DEVICE, context, backend, mac, logged: options.logged }));
+    }
     for (const [index, { tag, server }] of options.shares.entries()) {
       plug(new Virtio9p({ name: `share${index}`, context, server, tag }));
     }

@@ -1,50 +1,73 @@
 /** The end of the guest's network device that is turned to the embedder: frames go to its thread and come from there. */
-import type { NetBackend } from "../backends/net-backend.js";
+import type { NetBackend, NetCapabilities, NetEvents, ReceiveLimits } from "../backends/net-backend.js";
+import { NetHeader } from "../backends/net-header.js";
+import { PacketQueue, packetOf, plainCapabilities } from "../backends/packet-queue.js";
+import type { PacketVectors } from "../backends/packet-vectors.js";
+import { gather, totalLength } from "../backends/scatter.js";
 import type { FrameCredit } from "./frame-credit.js";
+
+/** Frames that wait for the guest; further ones are lost. */
+const WAITING_MAX = 256;
 
 export interface EmbedderPortOptions {
   /** Takes a frame that the guest sent, which is its own from then on. */
   readonly post: (frame: Uint8Array) => void;
   readonly fromGuest: FrameCredit;
   readonly toGuest: FrameCredit;
-  /** Frames for the guest come from the recording alone. */
-  readonly replaying: boolean;
+  readonly mtu: number;
 }
 
 export class EmbedderPort implements NetBackend {
+  readonly capabilities: NetCapabilities;
   readonly #options: EmbedderPortOptions;
-  #onFrame: ((frame: Uint8Array) => void) | undefined;
+  readonly #queue = new PacketQueue();
 
   constructor(options: EmbedderPortOptions) {
     this.#options = options;
+    this.capabilities = plainCapabilities(options.mtu);
   }
 
   // What the device calls
 
-  send(frame: Uint8Array): void {
-    if (this.#options.fromGuest.take()) this.#options.post(new Uint8Array(frame));
+  attach(events: NetEvents): void {
+    this.#queue.attach(events);
   }
 
-  /** A machine that was reset has new devices: the newest one is attached. */
-  attach(onFrame: (frame: Uint8Array) => void): void {
-    this.#onFrame = onFrame;
+  accept(): void {}
+
+  /** Nothing is left unfinished where nothing was offered, so the headers are of no interest. */
+  send(packets: PacketVectors): number {
+    let lost = 0;
+    for (const segments of packets.packets()) {
+      if (!this.#options.fromGuest.take()) {
+        lost++;
+        continue;
+      }
+      const frame = new Uint8Array(totalLength(segments) - NetHeader.LENGTH);
+      gather(segments, NetHeader.LENGTH, frame);
+      this.#options.post(frame);
+    }
+    return lost;
+  }
+
+  receive(room: PacketVectors, limits: ReceiveLimits): number {
+    return this.#queue.receive(room, limits);
+  }
+
+  awaitPacket(): void {
+    this.#queue.awaitPacket();
   }
 
   // What the vkernel's thread calls
 
   /** The embedder sent a frame. Without a machine it is lost, as with a computer that is switched off. */
-  receive(frame: Uint8Array): void {
+  arrived(frame: Uint8Array): void {
     this.#options.toGuest.giveBack();
-    if (!this.#options.replaying) this.#onFrame?.(frame);
-  }
-
-  /** A recorded frame. */
-  inject(frame: Uint8Array): void {
-    this.#onFrame?.(frame);
+    if (this.#queue.length < WAITING_MAX) this.#queue.push(packetOf(frame));
   }
 
   /** Nothing is open: the port ends with its thread. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#onFrame = undefined;
+    this.#queue.clear();
   }
 }

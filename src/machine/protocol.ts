@@ -8,7 +8,7 @@ export interface WorkerStart {
   readonly config: MachineConfig;
   /** Compiled once a process. */
   readonly module: CoreModule;
-  /** Of a vkernel with a network device: what `FrameCredit` counts in. */
+  /** Of a vkernel whose network cable ends with the embedder: what `FrameCredit` counts in. */
   readonly frames?: FrameCounts;
 }
 

@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import type { CharBackend } from "../backends/char-backend.js";
 import { planBoot } from "../boot/boot-plan.js";
 import type { VirtioConsole } from "../devices/virtio/console.js";
+import type { VkrunError } from "../errors.js";
 import { nativeUnavailable } from "../native.js";
 import { Core, type CoreModule } from "../wasm/core.js";
 import { ConsolePort } from "./console-port.js";
@@ -18,6 +19,7 @@ import { LiveRunner } from "./live-runner.js";
 import { Machine } from "./machine.js";
 import type { ConsoleSize, DiskError, Exit, JitStats, MachineConfig, MemoryStats, Stats } from "./machine-config.js";
 import { MemoryControl } from "./memory-control.js";
+import { type Network, openNetwork, recordedNetwork, replayNetwork } from "./network.js";
 import type { EmbedderPort } from "./network-port.js";
 import { conclude } from "./outcome.js";
 import { PanicWatch } from "./panic-watch.js";
@@ -49,6 +51,7 @@ interface Durable {
   readonly memory: WebAssembly.Memory;
   readonly drives: readonly Drive[];
   readonly shares: readonly Share[];
+  readonly network: Network | undefined;
   readonly recorder: InputRecorder | undefined;
   readonly replay: InputReplay | undefined;
 }
@@ -70,7 +73,7 @@ export class Supervisor {
   readonly #module: CoreModule;
   readonly #events: SupervisorEvents;
   readonly #port: ConsolePort;
-  readonly #network: EmbedderPort | undefined;
+  readonly #networkPort: EmbedderPort | undefined;
   readonly #sideLog: LineLog;
   readonly #memory: MemoryControl | undefined;
   readonly #diskFailures: DiskFailures;
@@ -88,7 +91,7 @@ export class Supervisor {
     this.#config = config;
     this.#module = module;
     this.#events = events;
-    this.#network = network;
+    this.#networkPort = network;
     this.#windowSize = this.#bootSize = config.consoleSize;
     this.#port = new ConsolePort({
       send: (bytes) => {
@@ -200,20 +203,32 @@ export class Supervisor {
     const drives = await openDrives(this.#config.drives);
     let exit: Exit;
     let shares: Share[] = [];
+    let network: Network | undefined;
     try {
       shares = await openShares(this.#config.shares, recording !== undefined);
-      using recorder = record === undefined ? undefined : new InputRecorder(record, ramBytes);
       using replay = recording === undefined ? undefined : new InputReplay(recording, ramBytes);
-      exit = await this.#runMachines({ memory: Core.allocate(ramBytes), drives, shares, recorder, replay });
+      network = await this.#openNetwork(replay);
+      const recorded = network && { network: recordedNetwork(network) };
+      using recorder = record === undefined ? undefined : new InputRecorder(record, { ramBytes, ...recorded });
+      const memory = Core.allocate(ramBytes);
+      exit = await this.#runMachines({ memory, drives, shares, network, recorder, replay });
     } catch (error) {
       // What failed first is what there is to say.
       await closeDrives(drives).catch(() => undefined);
       throw error;
     } finally {
       await Promise.allSettled(shares.map((share) => share[Symbol.asyncDispose]()));
+      await network?.backend[Symbol.asyncDispose]();
     }
     await closeDrives(drives);
     return exit;
+  }
+
+  #openNetwork(replay: InputReplay | undefined): Promise<Network | undefined> {
+    const onTrouble = ({ message, code, hint }: VkrunError): void =>
+      this.#events.log("warn", message, { code, ...(hint !== undefined && { hint }) });
+    const options = { config: this.#config.network, port: this.#networkPort, onTrouble };
+    return replay === undefined ? openNetwork(options) : replayNetwork(replay.network, options);
   }
 
   async #runMachines(durable: Durable): Promise<Exit> {
@@ -246,7 +261,7 @@ export class Supervisor {
   }
 
   async #boot(durable: Durable): Promise<Running> {
-    const { boot, console: kind, ramBytes, network } = this.#config;
+    const { boot, console: kind, ramBytes } = this.#config;
     const { wallNs, seed } = this.#resetInputs(durable);
     const bareMetal = boot.elf !== undefined;
     const port = (of: typeof kind): CharBackend => (of === kind ? this.#port : this.#sideLog);
@@ -258,12 +273,13 @@ export class Supervisor {
       serial: port("serial"),
       virtioConsole: port("virtio"),
       consoleSize: this.#bootSize,
-      network: network && this.#network && { backend: this.#network, mac: network.mac },
       ports: this.#ports?.forDevice() ?? [],
       balloonPages: this.#memory?.bootPages,
       onMemoryStats: (stats) => this.#memory?.arrived(stats),
       packedRings: this.#config.packedRings,
       shares: durable.shares,
+      network: durable.network,
+      logged: durable.recorder !== undefined || durable.replay !== undefined,
       jit: this.#config.jit,
       wallNs,
       bareMetal,
@@ -315,7 +331,7 @@ export class Supervisor {
     return new JitObserver(core, { stats: jitStats, symbols: this.#symbols });
   }
 
-  #runner(machine: Machine, parts: RunnerParts, { recorder, replay }: Durable): Runner {
+  #runner(machine: Machine, parts: RunnerParts, { network, recorder, replay }: Durable): Runner {
     if (replay === undefined) return new LiveRunner(parts, recorder);
     return new ReplayRunner(
       parts,
@@ -323,7 +339,7 @@ export class Supervisor {
       new ReplayInputs({
         console: this.#port,
         ports: this.#ports,
-        network: this.#network,
+        network: network?.replay,
         machine,
       }),
     );

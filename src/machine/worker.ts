@@ -2,6 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { encodeError } from "./error-wire.js";
 import { FrameCredit } from "./frame-credit.js";
+import { portMtu } from "./network.js";
 import { EmbedderPort } from "./network-port.js";
 import type { FromWorker, Requests, ToWorker, WorkerStart } from "./protocol.js";
 import { Supervisor, type SupervisorEvents } from "./supervisor.js";
@@ -18,7 +19,7 @@ const network =
     post: (frame) => post({ type: "frame", frame }, [frame.buffer as ArrayBuffer]),
     fromGuest: new FrameCredit(frames.fromGuest),
     toGuest: new FrameCredit(frames.toGuest),
-    replaying: config.replay !== undefined,
+    mtu: portMtu(config.network),
   });
 
 const events: SupervisorEvents = {
@@ -74,7 +75,7 @@ port.on("message", (message: ToWorker) => {
       supervisor.portAcknowledge(message.port, message.bytes);
       return;
     case "frame":
-      network?.receive(message.frame);
+      network?.arrived(message.frame);
       return;
     case "resize":
       supervisor.resize(message.columns, message.rows, message.port);

@@ -11,6 +11,7 @@ import { VirtioRng } from "../../src/devices/virtio/rng.js";
 import type { VirtioDevice } from "../../src/devices/virtio/virtio-device.js";
 import { FakeTerminal, type Surroundings } from "../devices/support.js";
 import type { HartRandom } from "../support/hart-random.js";
+import { packet, vectors } from "../support/net-peer.js";
 
 export interface Subject {
   readonly device: VirtioDevice;
@@ -58,12 +59,17 @@ export const SUBJECTS: Readonly<Record<string, (world: Surroundings, random: Har
     calm: () => undefined,
     honest: { queue: 0, readable: [new Uint8Array(16)], writable: [512, 1] },
   }),
-  net: ({ context }) => {
-    const [port, peer] = memoryCable();
+  net: ({ context }, random) => {
+    const offloads = { checksum: true, tso4: true, tso6: true, ecn: true, ufo: true, uso: true };
+    const [port, peer] = memoryCable({ mtu: 1500, offloads });
+    const mac = Uint8Array.of(2, 0, 0, 0, 0, 1);
     return {
-      device: new VirtioNet({ name: "net0", context, backend: port, mac: Uint8Array.of(2, 0, 0, 0, 0, 1) }),
+      device: new VirtioNet({ name: "net0", context, backend: port, mac, logged: random.chance(50) }),
       calm: () => undefined,
-      poke: (random) => peer.send(new Uint8Array(14 + random.below(1600))),
+      poke: (random) => {
+        const length = 14 + random.below(random.chance(20) ? 65_000 : 1600);
+        peer.send(vectors(packet(new Uint8Array(length), { gsoType: length > 1518 ? 1 : 0 })));
+      },
       honest: { queue: 1, readable: [new Uint8Array(72)], writable: [] },
     };
   },

@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 
 function record(entries: readonly LogEntry[]): void {
-  using recorder = new InputRecorder(path, RAM_BYTES);
+  using recorder = new InputRecorder(path, { ramBytes: RAM_BYTES });
   for (const entry of entries) {
     if (entry.kind === "reset") recorder.reset(entry.wallNs, entry.seed);
     else if (entry.kind === "input") recorder.input(BigInt(entry.icount), entry.label, entry.payload);
@@ -109,7 +109,7 @@ describe("a file that is no recording", () => {
     ["is empty", ""],
     ["is text", "Hello\nworld\n"],
     ["is JSON of another kind", '{"name":"vkrun"}\n'],
-    ["is a recording of a later version", '{"vkrun":"recording","version":2,"ramBytes":16777216}\n'],
+    ["is a recording of a later version", '{"vkrun":"recording","version":3,"ramBytes":16777216}\n'],
   ])("is refused when it %s", (_what, text) => {
     writeFileSync(path, text);
     expect(open).toThrow(expect.objectContaining({ code: "ERR_VKRUN_RECORDING_INVALID" }));

@@ -1,4 +1,4 @@
-import { gather, scatter, totalLength } from "../../backends/scatter.js";
+import { gather, scatter } from "../../backends/scatter.js";
 import type { VirtqueueCore } from "./virtqueue-core.js";
 
 /**
@@ -7,10 +7,13 @@ import type { VirtqueueCore } from "./virtqueue-core.js";
  * readable and the writable part, each taken as one run of bytes.
  */
 export class VirtqRequest {
-  readonly readable: readonly Uint8Array[];
-  readonly writable: readonly Uint8Array[];
   readonly readableLength: number;
   readonly writableLength: number;
+  readonly #readableCount: number;
+  readonly #writableCount: number;
+  // Made when they are asked for: a network device moves most of its buffers without ever looking into them.
+  #readable: readonly Uint8Array[] | undefined;
+  #writable: readonly Uint8Array[] | undefined;
 
   constructor(
     readonly core: VirtqueueCore,
@@ -19,11 +22,38 @@ export class VirtqRequest {
     /** Number of the queue's start that the request belongs to; it is void after a reset. */
     readonly epoch: number,
   ) {
-    const readable = core.virtqReadable(record);
-    this.readable = this.#views(0, readable);
-    this.writable = this.#views(readable, core.virtqWritable(record));
-    this.readableLength = totalLength(this.readable);
-    this.writableLength = totalLength(this.writable);
+    this.#readableCount = core.virtqReadable(record);
+    this.#writableCount = core.virtqWritable(record);
+    this.readableLength = this.#length(0, this.#readableCount);
+    this.writableLength = this.#length(this.#readableCount, this.#writableCount);
+  }
+
+  get readable(): readonly Uint8Array[] {
+    this.#readable ??= this.#views(0, this.#readableCount);
+    return this.#readable;
+  }
+
+  get writable(): readonly Uint8Array[] {
+    this.#writable ??= this.#views(this.#readableCount, this.#writableCount);
+    return this.#writable;
+  }
+
+  /** How many buffers the writable part is cut into. */
+  get writableSegments(): number {
+    return this.#writableCount;
+  }
+
+  get readableSegments(): number {
+    return this.#readableCount;
+  }
+
+  /** Calls back with address and length in linear memory of each readable buffer. */
+  eachReadable(callback: (address: number, length: number) => void): void {
+    this.#each(0, this.#readableCount, callback);
+  }
+
+  eachWritable(callback: (address: number, length: number) => void): void {
+    this.#each(this.#readableCount, this.#writableCount, callback);
   }
 
   /** Copies from the readable part at `offset`; answers how many bytes there were, at most target.length. */
@@ -46,21 +76,31 @@ export class VirtqRequest {
 
   /** Where the writable part lies in guest memory, for devices that do not write it but do something with the memory. */
   writableRanges(): { gpa: number; length: number }[] {
-    const readable = this.readable.length;
-    return this.writable.map(({ length }, index) => ({
-      gpa: Number(BigInt.asUintN(64, this.core.virtqSegmentGpa(this.record, readable + index))),
-      length,
+    return Array.from({ length: this.#writableCount }, (_, index) => ({
+      gpa: Number(BigInt.asUintN(64, this.core.virtqSegmentGpa(this.record, this.#readableCount + index))),
+      length: this.core.virtqSegmentLength(this.record, this.#readableCount + index) >>> 0,
     }));
   }
 
-  #views(first: number, count: number): Uint8Array[] {
+  #length(first: number, count: number): number {
+    let total = 0;
+    for (let index = first; index < first + count; index++) {
+      total += this.core.virtqSegmentLength(this.record, index) >>> 0;
+    }
+    return total;
+  }
+
+  #each(first: number, count: number, callback: (address: number, length: number) => void): void {
     const { core, record } = this;
-    const views: Uint8Array[] = [];
     for (let index = first; index < first + count; index++) {
       // In bounds: the queue code has checked every segment against RAM. Addresses above 2^31 come back negative.
-      const address = core.virtqSegmentAddress(record, index) >>> 0;
-      views.push(new Uint8Array(core.buffer, address, core.virtqSegmentLength(record, index) >>> 0));
+      callback(core.virtqSegmentAddress(record, index) >>> 0, core.virtqSegmentLength(record, index) >>> 0);
     }
+  }
+
+  #views(first: number, count: number): Uint8Array[] {
+    const views: Uint8Array[] = [];
+    this.#each(first, count, (address, length) => views.push(new Uint8Array(this.core.buffer, address, length)));
     return views;
   }
 }

@@ -11,6 +11,7 @@ import { VirtioMmio } from "../../../src/devices/virtio/mmio-transport.js";
 import { VirtioNet } from "../../../src/devices/virtio/net.js";
 import { VirtioRng } from "../../../src/devices/virtio/rng.js";
 import type { VirtioDevice } from "../../../src/devices/virtio/virtio-device.js";
+import { packet, vectors } from "../../support/net-peer.js";
 import { type DriverQueue, Register, VirtioDriver } from "../../support/virtqueue-driver.js";
 import { FakeTerminal, type Surroundings, surroundings, Wire } from "../support.js";
 
@@ -31,7 +32,28 @@ interface Case {
 
 function cases(): Case[] {
   const terminal = new FakeTerminal();
-  const [port, peer] = memoryCable();
+  const network = (name: string, logged: boolean): Case => {
+    const offloads = { checksum: true, tso4: true, tso6: true, ecn: true, ufo: true, uso: true };
+    const [port, peer] = memoryCable({ mtu: 1500, offloads });
+    let length = 0;
+    return {
+      name,
+      queues: 3,
+      build: (world) =>
+        new VirtioNet({
+          ...{ name: "net0", context: world.context, backend: port, logged },
+          mac: Uint8Array.of(2, 0, 0, 0, 0, 1),
+        }),
+      poke: () => {
+        length = (length + 1301) % 65_000;
+        peer.send(vectors(packet(new Uint8Array(60 + length), { gsoType: length > 1500 ? 1 : 0 })));
+      },
+      request: (driver, [, transmit]) => {
+        transmit?.add({ readable: [driver.buffer(new Uint8Array(72))] });
+        return transmit as DriverQueue;
+      },
+    };
+  };
   return [
     {
       name: "blk",
@@ -48,17 +70,8 @@ function cases(): Case[] {
         return queue as DriverQueue;
       },
     },
-    {
-      name: "net",
-      queues: 2,
-      build: (world) =>
-        new VirtioNet({ name: "net0", context: world.context, backend: port, mac: Uint8Array.of(2, 0, 0, 0, 0, 1) }),
-      poke: () => peer.send(new Uint8Array(60)),
-      request: (driver, [, transmit]) => {
-        transmit?.add({ readable: [driver.buffer(new Uint8Array(72))] });
-        return transmit as DriverQueue;
-      },
-    },
+    network("net", false),
+    network("recorded net", true),
     {
       name: "console",
       queues: 2,

@@ -1,0 +1,105 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { GuestProcess } from "../support/guest-process.js";
+import { NetworkNamespace } from "../support/network-namespace.js";
+
+const ETH0 = "until [ -d /sys/class/net/eth0 ]; do sleep 0.2; done";
+/** Sent and received by nc, and compared by their hashes. */
+const BYTES = 24 * 2 ** 20;
+
+let network: NetworkNamespace;
+let folder: string;
+beforeEach(async () => {
+  network = await NetworkNamespace.create();
+  folder = mkdtempSync(join(tmpdir(), "vkrun-tap-"));
+});
+afterEach(async () => {
+  await network[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true });
+});
+
+const boot = (net: string, ...args: string[]): Promise<GuestProcess> =>
+  GuestProcess.tiny(["--net", net, ...args], (command) => network.command(command));
+
+async function configure(guest: GuestProcess): Promise<void> {
+  await guest.run(`${ETH0}; while pidof udhcpc >/dev/null; do killall -q udhcpc; sleep 0.2; done`);
+  await guest.run("ip link set eth0 up; ip addr add 10.77.0.2/24 dev eth0");
+  await guest.run("echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad; ip -6 addr add fd77::2/64 dev eth0");
+}
+
+describe("a guest on a tap", () => {
+  it("exchanges packets with the host, long segments and unfinished checksums among them, and all are captured", {
+    timeout: 900_000,
+  }, async () => {
+    const pcap = join(folder, "a,b.pcap");
+    await using guest = await boot(`tap:vknet0,mac=52:54:00:77:00:02,pcap=${pcap}`);
+    await configure(guest);
+    await network.ip("addr add 10.77.0.1/24 dev vknet0");
+    await network.ip("-6 addr add fd77::1/64 dev vknet0 nodad");
+    expect(await guest.run("ping -c 3 10.77.0.1")).toContain("3 packets received, 0% packet loss");
+    expect(await guest.run("ping -c 2 fd77::1")).toContain("2 packets received, 0% packet loss");
+    expect(await network.run(["ping", "-c", "3", "-i", "0.2", "10.77.0.2"])).toContain("3 received, 0% packet loss");
+
+    // Guest to host: what arrives has the checksum of what was sent.
+    const received = network.run([process.execPath, "-e", RECEIVER]);
+    const sent = await guest.run(
+      `head -c ${BYTES} /dev/urandom >/run/data; sleep 1; nc 10.77.0.1 5001 </run/data; sha256sum </run/data`,
+      200_000,
+    );
+    await guest.run("nc -l -p 5002 >/run/back & sleep 1");
+    expect(sent.split(" ")[0]).toBe((await received).trim());
+
+    // Host to guest.
+    const sum = await network.run([process.execPath, "-e", SENDER]);
+    expect((await guest.run("wait; sha256sum </run/back", 200_000)).split(" ")[0]).toBe(sum.trim());
+
+    const offloads = await network.ip("-s link show vknet0");
+    const [, rxBytes, rxPackets] = /RX:.*\n\s+(\d+)\s+(\d+)/.exec(offloads) ?? [];
+    // Had the guest cut everything into frames of 1500 bytes, there would be sixteen thousand.
+    expect(Number(rxBytes)).toBeGreaterThan(BYTES);
+    expect(Number(rxPackets)).toBeLessThan(BYTES / 4000);
+    guest.sendLine("poweroff -f");
+    expect(await guest.ended()).toBe(0);
+
+    const dump = await network.run(["tcpdump", "-nr", pcap, "icmp or icmp6"]);
+    expect(dump.match(/10\.77\.0\.2 > 10\.77\.0\.1: ICMP echo request/g)).toHaveLength(3);
+    expect(dump.match(/10\.77\.0\.2 > 10\.77\.0\.1: ICMP echo reply/g)).toHaveLength(3);
+    expect(dump).toContain("fd77::1 > fd77::2: ICMP6, echo reply");
+    const tcp = await network.run(["tcpdump", "-nr", pcap, "-q", "tcp and greater 20000"]);
+    expect(tcp.split("\n").length).toBeGreaterThan(100);
+    // A tap that was made for the guest goes with it.
+    expect(await network.ip("-br link")).not.toContain("vknet0");
+  });
+
+  it("that the user made, and put on a bridge, is left as it was", { timeout: 900_000 }, async () => {
+    await network.ip("tuntap add dev vknet1 mode tap");
+    await network.ip("link set vknet1 mtu 4000");
+    await network.ip("link add vkbr0 type bridge");
+    await network.ip("link set vkbr0 up");
+    await network.ip("addr add 10.77.0.1/24 dev vkbr0");
+    await using guest = await boot("tap:vknet1,bridge=vkbr0");
+    await configure(guest);
+    expect(await guest.run("cat /sys/class/net/eth0/mtu")).toBe("4000\n");
+    await network.ip("link set vkbr0 mtu 4000");
+    expect(await guest.run("ping -c 2 -s 3900 10.77.0.1")).toContain("2 packets received, 0% packet loss");
+    guest.sendLine("poweroff -f");
+    expect(await guest.ended()).toBe(0);
+    expect(await network.ip("-br link show master vkbr0")).toContain("vknet1");
+  });
+});
+
+const HASH = 'const hash = require("crypto").createHash("sha256");';
+const RECEIVER = `${HASH}
+const server = require("net").createServer((socket) => {
+  socket.on("data", (chunk) => hash.update(chunk)).on("end", () => {
+    console.log(hash.digest("hex"));
+    socket.end();
+    server.close();
+  });
+}).listen(5001, "10.77.0.1");`;
+const SENDER = `${HASH}
+const data = require("crypto").randomBytes(${BYTES});
+const socket = require("net").connect(5002, "10.77.0.2", () => socket.end(data));
+socket.on("close", () => console.log(hash.update(data).digest("hex")));`;
