@@ -4,7 +4,7 @@
  * and ends with it.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import type { Duplex } from "node:stream";
@@ -50,6 +50,10 @@ export class Passt extends StreamNet {
     const folder = mkdtempSync(join(tmpdir(), "vkrun-passt-"));
     const pidFile = join(folder, "pid");
     try {
+      // Started by root it becomes nobody, and then has to be able to write there.
+      chmodSync(folder, 0o711);
+      writeFileSync(pidFile, "");
+      chmodSync(pidFile, 0o666);
       const child = spawn(PROGRAM, passtArguments(options, pidFile), { stdio: ["ignore", "ignore", "pipe", "pipe"] });
       const output = new Output(child);
       await ready(child, pidFile, output);
