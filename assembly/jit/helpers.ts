@@ -5,10 +5,13 @@ import { Fpu } from "../hart/fpu";
 import { Hart } from "../hart/hart";
 import { Memory } from "../hart/memory";
 import { Access } from "../mmu/access";
+import { Tlb } from "../mmu/tlb";
 
-/** Has the TLB know [va, va + size); false when the interpreter has to make the access. */
-export function jitFill(hart: Hart, va: u64, size: u32, access: Access): bool {
-  return Memory.enter(hart, va, size, access);
+/** The TLB entry of [va, va + size), as Tlb.loadEntry has it; 0 when the interpreter has to make the access. */
+export function jitFind(hart: Hart, va: u64, size: u32, access: Access): usize {
+  const entry = Tlb.loadEntry(hart.dataContext, va);
+  const hits = access == Access.STORE ? Tlb.storeHits(entry, va, size) : Tlb.loadHits(entry, va, size);
+  return hits || Memory.enter(hart, va, size, access) ? entry : 0;
 }
 
 export function jitAlu(code: i32, rs1: u64, rs2: u64, imm: u64): u64 {

@@ -18,7 +18,7 @@ import { Wasm } from "./wasm";
 
 /** Functions of the core that regions call: where they are in the table that each module imports (Module.imports). */
 export const enum Helper {
-  FILL = 0,
+  FIND = 0,
   ALU = 1,
   FPU = 2,
   ENTER = 3,
@@ -114,7 +114,7 @@ export class Lower {
       Emitter.get(Local.TAG + pointer);
       Emitter.op(Wasm.I64_NE);
       Emitter.ifUnlikely();
-      Lower.translate(op, size, access, 1);
+      Lower.find(op, size, access, 1);
       Lower.know(pointer, size, access);
       Emitter.op(Wasm.END);
     }
@@ -166,7 +166,7 @@ export class Lower {
     Emitter.i64(RAM_BASE);
     Emitter.op(Wasm.I64_ADD);
     Emitter.set(Local.VA);
-    Lower.translate(op, size, access, 1);
+    Lower.find(op, size, access, 1);
     Emitter.get(Local.VA);
     Emitter.get(Local.ENTRY);
     Emitter.memory(Wasm.I64_LOAD32_U, (access == Access.STORE ? <u32>STORE_TABLE : 0) + 8);
@@ -207,14 +207,20 @@ export class Lower {
     Lower.page(size);
     Emitter.op(Wasm.I64_NE);
     Emitter.ifUnlikely();
+    Lower.find(op, size, access, depth + 1);
+    Emitter.op(Wasm.END);
+  }
+
+  /** The same by a call, where that is rare: a lookup takes room, in V8's machine code more than in wasm. */
+  private static find(op: usize, size: i64, access: Access, depth: u32): void {
     Emitter.get(Local.HART);
     Emitter.get(Local.VA);
     Emitter.i32(<i32>size);
     Emitter.i32(access);
-    Emitter.call(Helper.FILL);
+    Emitter.call(Helper.FIND);
+    Emitter.tee(Local.ENTRY);
     Emitter.op(Wasm.I32_EQZ);
-    Lower.leaveIf(op, depth + 1);
-    Emitter.op(Wasm.END);
+    Lower.leaveIf(op, depth);
   }
 
   /** The page that the last byte of [Local.VA, + size) lies in: what the tag of its entry has to be. */

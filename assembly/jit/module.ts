@@ -18,7 +18,7 @@ const FIRST_REGION: u32 = 48; // 0
 const I32: u64 = 0x7f;
 const I64: u64 = 0x7e;
 const REGION: u64 = I32 | (I32 << 8) | (I64 << 16);
-const FILL: u64 = I32 | (I64 << 8) | (I32 << 16) | (I32 << 24);
+const FIND: u64 = I32 | (I64 << 8) | (I32 << 16) | (I32 << 24);
 const ALU: u64 = I32 | (I64 << 8) | (I64 << 16) | (I64 << 24);
 const FPU: u64 = I32 | (I64 << 8) | (I64 << 16) | (I64 << 24) | (I32 << 32);
 const ENTER: u64 = I32 | (I32 << 8) | (I64 << 16) | (I32 << 24);
@@ -70,7 +70,7 @@ export class Module {
     const section = Emitter.openSection(Wasm.SECTION_TYPE);
     Emitter.u32(5);
     Emitter.signature(REGION, Wasm.I32);
-    Emitter.signature(FILL, Wasm.I32);
+    Emitter.signature(FIND, Wasm.I32);
     Emitter.signature(ALU, Wasm.I64);
     Emitter.signature(FPU, Wasm.I64);
     Emitter.signature(ENTER, Wasm.I32);
