@@ -73,35 +73,18 @@
                 (local.get 15)
                 (i64.const 2147483648)))
             (if  ;; label = @6
-              (i64.ne
-                (i64.load offset=16384 align=1
-                  (local.tee 4
-                    (i32.add
-                      (i32.and
-                        (i32.wrap_i64
-                          (i64.shr_u
-                            (local.get 15)
-                            (i64.const 8)))
-                        (i32.const 16368))
-                      (local.get 3))))
-                (i64.and
-                  (i64.add
+              (i32.eqz
+                (local.tee 4
+                  (call_indirect (type 1)
+                    (local.get 0)
                     (local.get 15)
-                    (i64.const 3))
-                  (i64.const -4096)))
+                    (i32.const 4)
+                    (i32.const 1)
+                    (i32.const 0))))
               (then
-                (if  ;; label = @7
-                  (i32.eqz
-                    (call_indirect (type 1)
-                      (local.get 0)
-                      (local.get 15)
-                      (i32.const 4)
-                      (i32.const 1)
-                      (i32.const 0)))
-                  (then
-                    (local.set 5
-                      (i32.const 16842752))
-                    (br 5 (;@2;))))))
+                (local.set 5
+                  (i32.const 16842752))
+                (br 4 (;@2;))))
             (local.set 15
               (i64.sub
                 (i64.add
@@ -149,35 +132,18 @@
                 (local.get 15)
                 (i64.const 2147483648)))
             (if  ;; label = @6
-              (i64.ne
-                (i64.load align=1
-                  (local.tee 4
-                    (i32.add
-                      (i32.and
-                        (i32.wrap_i64
-                          (i64.shr_u
-                            (local.get 15)
-                            (i64.const 8)))
-                        (i32.const 16368))
-                      (local.get 3))))
-                (i64.and
-                  (i64.add
+              (i32.eqz
+                (local.tee 4
+                  (call_indirect (type 1)
+                    (local.get 0)
                     (local.get 15)
-                    (i64.const 7))
-                  (i64.const -4096)))
+                    (i32.const 8)
+                    (i32.const 0)
+                    (i32.const 0))))
               (then
-                (if  ;; label = @7
-                  (i32.eqz
-                    (call_indirect (type 1)
-                      (local.get 0)
-                      (local.get 15)
-                      (i32.const 8)
-                      (i32.const 0)
-                      (i32.const 0)))
-                  (then
-                    (local.set 5
-                      (i32.const 16838660))
-                    (br 5 (;@2;))))))
+                (local.set 5
+                  (i32.const 16838660))
+                (br 4 (;@2;))))
             (local.set 15
               (i64.sub
                 (i64.add
@@ -238,35 +204,18 @@
                 (local.get 15)
                 (i64.const 2147483648)))
             (if  ;; label = @6
-              (i64.ne
-                (i64.load offset=16384 align=1
-                  (local.tee 4
-                    (i32.add
-                      (i32.and
-                        (i32.wrap_i64
-                          (i64.shr_u
-                            (local.get 15)
-                            (i64.const 8)))
-                        (i32.const 16368))
-                      (local.get 3))))
-                (i64.and
-                  (i64.add
+              (i32.eqz
+                (local.tee 4
+                  (call_indirect (type 1)
+                    (local.get 0)
                     (local.get 15)
-                    (i64.const 7))
-                  (i64.const -4096)))
+                    (i32.const 8)
+                    (i32.const 1)
+                    (i32.const 0))))
               (then
-                (if  ;; label = @7
-                  (i32.eqz
-                    (call_indirect (type 1)
-                      (local.get 0)
-                      (local.get 15)
-                      (i32.const 8)
-                      (i32.const 1)
-                      (i32.const 0)))
-                  (then
-                    (local.set 5
-                      (i32.const 16834568))
-                    (br 5 (;@2;))))))
+                (local.set 5
+                  (i32.const 16834568))
+                (br 4 (;@2;))))
             (local.set 15
               (i64.sub
                 (i64.add
@@ -350,35 +299,18 @@
                     (local.get 15)
                     (i64.const 2147483648)))
                 (if  ;; label = @7
-                  (i64.ne
-                    (i64.load offset=16384 align=1
-                      (local.tee 4
-                        (i32.add
-                          (i32.and
-                            (i32.wrap_i64
-                              (i64.shr_u
-                                (local.get 15)
-                                (i64.const 8)))
-                            (i32.const 16368))
-                          (local.get 3))))
-                    (i64.and
-                      (i64.add
+                  (i32.eqz
+                    (local.tee 4
+                      (call_indirect (type 1)
+                        (local.get 0)
                         (local.get 15)
-                        (i64.const 3))
-                      (i64.const -4096)))
+                        (i32.const 4)
+                        (i32.const 1)
+                        (i32.const 0))))
                   (then
-                    (if  ;; label = @8
-                      (i32.eqz
-                        (call_indirect (type 1)
-                          (local.get 0)
-                          (local.get 15)
-                          (i32.const 4)
-                          (i32.const 1)
-                          (i32.const 0)))
-                      (then
-                        (local.set 5
-                          (i32.const 16826368))
-                        (br 6 (;@2;))))))
+                    (local.set 5
+                      (i32.const 16826368))
+                    (br 5 (;@2;))))
                 (local.set 15
                   (i64.sub
                     (i64.add
@@ -426,35 +358,18 @@
                     (local.get 15)
                     (i64.const 2147483648)))
                 (if  ;; label = @7
-                  (i64.ne
-                    (i64.load align=1
-                      (local.tee 4
-                        (i32.add
-                          (i32.and
-                            (i32.wrap_i64
-                              (i64.shr_u
-                                (local.get 15)
-                                (i64.const 8)))
-                            (i32.const 16368))
-                          (local.get 3))))
-                    (i64.and
-                      (i64.add
+                  (i32.eqz
+                    (local.tee 4
+                      (call_indirect (type 1)
+                        (local.get 0)
                         (local.get 15)
-                        (i64.const 7))
-                      (i64.const -4096)))
+                        (i32.const 8)
+                        (i32.const 0)
+                        (i32.const 0))))
                   (then
-                    (if  ;; label = @8
-                      (i32.eqz
-                        (call_indirect (type 1)
-                          (local.get 0)
-                          (local.get 15)
-                          (i32.const 8)
-                          (i32.const 0)
-                          (i32.const 0)))
-                      (then
-                        (local.set 5
-                          (i32.const 16822276))
-                        (br 6 (;@2;))))))
+                    (local.set 5
+                      (i32.const 16822276))
+                    (br 5 (;@2;))))
                 (local.set 15
                   (i64.sub
                     (i64.add
@@ -515,35 +430,18 @@
                     (local.get 15)
                     (i64.const 2147483648)))
                 (if  ;; label = @7
-                  (i64.ne
-                    (i64.load offset=16384 align=1
-                      (local.tee 4
-                        (i32.add
-                          (i32.and
-                            (i32.wrap_i64
-                              (i64.shr_u
-                                (local.get 15)
-                                (i64.const 8)))
-                            (i32.const 16368))
-                          (local.get 3))))
-                    (i64.and
-                      (i64.add
+                  (i32.eqz
+                    (local.tee 4
+                      (call_indirect (type 1)
+                        (local.get 0)
                         (local.get 15)
-                        (i64.const 7))
-                      (i64.const -4096)))
+                        (i32.const 8)
+                        (i32.const 1)
+                        (i32.const 0))))
                   (then
-                    (if  ;; label = @8
-                      (i32.eqz
-                        (call_indirect (type 1)
-                          (local.get 0)
-                          (local.get 15)
-                          (i32.const 8)
-                          (i32.const 1)
-                          (i32.const 0)))
-                      (then
-                        (local.set 5
-                          (i32.const 16818184))
-                        (br 6 (;@2;))))))
+                    (local.set 5
+                      (i32.const 16818184))
+                    (br 5 (;@2;))))
                 (local.set 15
                   (i64.sub
                     (i64.add
@@ -627,35 +525,18 @@
                         (local.get 15)
                         (i64.const 2147483648)))
                     (if  ;; label = @8
-                      (i64.ne
-                        (i64.load offset=16384 align=1
-                          (local.tee 4
-                            (i32.add
-                              (i32.and
-                                (i32.wrap_i64
-                                  (i64.shr_u
-                                    (local.get 15)
-                                    (i64.const 8)))
-                                (i32.const 16368))
-                              (local.get 3))))
-                        (i64.and
-                          (i64.add
+                      (i32.eqz
+                        (local.tee 4
+                          (call_indirect (type 1)
+                            (local.get 0)
                             (local.get 15)
-                            (i64.const 3))
-                          (i64.const -4096)))
+                            (i32.const 4)
+                            (i32.const 1)
+                            (i32.const 0))))
                       (then
-                        (if  ;; label = @9
-                          (i32.eqz
-                            (call_indirect (type 1)
-                              (local.get 0)
-                              (local.get 15)
-                              (i32.const 4)
-                              (i32.const 1)
-                              (i32.const 0)))
-                          (then
-                            (local.set 5
-                              (i32.const 16809984))
-                            (br 7 (;@2;))))))
+                        (local.set 5
+                          (i32.const 16809984))
+                        (br 6 (;@2;))))
                     (local.set 15
                       (i64.sub
                         (i64.add
@@ -703,35 +584,18 @@
                         (local.get 15)
                         (i64.const 2147483648)))
                     (if  ;; label = @8
-                      (i64.ne
-                        (i64.load align=1
-                          (local.tee 4
-                            (i32.add
-                              (i32.and
-                                (i32.wrap_i64
-                                  (i64.shr_u
-                                    (local.get 15)
-                                    (i64.const 8)))
-                                (i32.const 16368))
-                              (local.get 3))))
-                        (i64.and
-                          (i64.add
+                      (i32.eqz
+                        (local.tee 4
+                          (call_indirect (type 1)
+                            (local.get 0)
                             (local.get 15)
-                            (i64.const 7))
-                          (i64.const -4096)))
+                            (i32.const 8)
+                            (i32.const 0)
+                            (i32.const 0))))
                       (then
-                        (if  ;; label = @9
-                          (i32.eqz
-                            (call_indirect (type 1)
-                              (local.get 0)
-                              (local.get 15)
-                              (i32.const 8)
-                              (i32.const 0)
-                              (i32.const 0)))
-                          (then
-                            (local.set 5
-                              (i32.const 16805892))
-                            (br 7 (;@2;))))))
+                        (local.set 5
+                          (i32.const 16805892))
+                        (br 6 (;@2;))))
                     (local.set 15
                       (i64.sub
                         (i64.add
@@ -792,35 +656,18 @@
                         (local.get 15)
                         (i64.const 2147483648)))
                     (if  ;; label = @8
-                      (i64.ne
-                        (i64.load offset=16384 align=1
-                          (local.tee 4
-                            (i32.add
-                              (i32.and
-                                (i32.wrap_i64
-                                  (i64.shr_u
-                                    (local.get 15)
-                                    (i64.const 8)))
-                                (i32.const 16368))
-                              (local.get 3))))
-                        (i64.and
-                          (i64.add
+                      (i32.eqz
+                        (local.tee 4
+                          (call_indirect (type 1)
+                            (local.get 0)
                             (local.get 15)
-                            (i64.const 7))
-                          (i64.const -4096)))
+                            (i32.const 8)
+                            (i32.const 1)
+                            (i32.const 0))))
                       (then
-                        (if  ;; label = @9
-                          (i32.eqz
-                            (call_indirect (type 1)
-                              (local.get 0)
-                              (local.get 15)
-                              (i32.const 8)
-                              (i32.const 1)
-                              (i32.const 0)))
-                          (then
-                            (local.set 5
-                              (i32.const 16801800))
-                            (br 7 (;@2;))))))
+                        (local.set 5
+                          (i32.const 16801800))
+                        (br 6 (;@2;))))
                     (local.set 15
                       (i64.sub
                         (i64.add
@@ -904,35 +751,18 @@
                             (local.get 15)
                             (i64.const 2147483648)))
                         (if  ;; label = @9
-                          (i64.ne
-                            (i64.load offset=16384 align=1
-                              (local.tee 4
-                                (i32.add
-                                  (i32.and
-                                    (i32.wrap_i64
-                                      (i64.shr_u
-                                        (local.get 15)
-                                        (i64.const 8)))
-                                    (i32.const 16368))
-                                  (local.get 3))))
-                            (i64.and
-                              (i64.add
+                          (i32.eqz
+                            (local.tee 4
+                              (call_indirect (type 1)
+                                (local.get 0)
                                 (local.get 15)
-                                (i64.const 3))
-                              (i64.const -4096)))
+                                (i32.const 4)
+                                (i32.const 1)
+                                (i32.const 0))))
                           (then
-                            (if  ;; label = @10
-                              (i32.eqz
-                                (call_indirect (type 1)
-                                  (local.get 0)
-                                  (local.get 15)
-                                  (i32.const 4)
-                                  (i32.const 1)
-                                  (i32.const 0)))
-                              (then
-                                (local.set 5
-                                  (i32.const 16793600))
-                                (br 8 (;@2;))))))
+                            (local.set 5
+                              (i32.const 16793600))
+                            (br 7 (;@2;))))
                         (local.set 15
                           (i64.sub
                             (i64.add
@@ -980,35 +810,18 @@
                             (local.get 15)
                             (i64.const 2147483648)))
                         (if  ;; label = @9
-                          (i64.ne
-                            (i64.load align=1
-                              (local.tee 4
-                                (i32.add
-                                  (i32.and
-                                    (i32.wrap_i64
-                                      (i64.shr_u
-                                        (local.get 15)
-                                        (i64.const 8)))
-                                    (i32.const 16368))
-                                  (local.get 3))))
-                            (i64.and
-                              (i64.add
+                          (i32.eqz
+                            (local.tee 4
+                              (call_indirect (type 1)
+                                (local.get 0)
                                 (local.get 15)
-                                (i64.const 7))
-                              (i64.const -4096)))
+                                (i32.const 8)
+                                (i32.const 0)
+                                (i32.const 0))))
                           (then
-                            (if  ;; label = @10
-                              (i32.eqz
-                                (call_indirect (type 1)
-                                  (local.get 0)
-                                  (local.get 15)
-                                  (i32.const 8)
-                                  (i32.const 0)
-                                  (i32.const 0)))
-                              (then
-                                (local.set 5
-                                  (i32.const 16789508))
-                                (br 8 (;@2;))))))
+                            (local.set 5
+                              (i32.const 16789508))
+                            (br 7 (;@2;))))
                         (local.set 15
                           (i64.sub
                             (i64.add
@@ -1069,35 +882,18 @@
                             (local.get 15)
                             (i64.const 2147483648)))
                         (if  ;; label = @9
-                          (i64.ne
-                            (i64.load offset=16384 align=1
-                              (local.tee 4
-                                (i32.add
-                                  (i32.and
-                                    (i32.wrap_i64
-                                      (i64.shr_u
-                                        (local.get 15)
-                                        (i64.const 8)))
-                                    (i32.const 16368))
-                                  (local.get 3))))
-                            (i64.and
-                              (i64.add
+                          (i32.eqz
+                            (local.tee 4
+                              (call_indirect (type 1)
+                                (local.get 0)
                                 (local.get 15)
-                                (i64.const 7))
-                              (i64.const -4096)))
+                                (i32.const 8)
+                                (i32.const 1)
+                                (i32.const 0))))
                           (then
-                            (if  ;; label = @10
-                              (i32.eqz
-                                (call_indirect (type 1)
-                                  (local.get 0)
-                                  (local.get 15)
-                                  (i32.const 8)
-                                  (i32.const 1)
-                                  (i32.const 0)))
-                              (then
-                                (local.set 5
-                                  (i32.const 16785416))
-                                (br 8 (;@2;))))))
+                            (local.set 5
+                              (i32.const 16785416))
+                            (br 7 (;@2;))))
                         (local.set 15
                           (i64.sub
                             (i64.add

@@ -75,35 +75,18 @@
                 (local.get 15)
                 (i64.const 2147483648)))
             (if  ;; label = @6
-              (i64.ne
-                (i64.load align=1
-                  (local.tee 4
-                    (i32.add
-                      (i32.and
-                        (i32.wrap_i64
-                          (i64.shr_u
-                            (local.get 15)
-                            (i64.const 8)))
-                        (i32.const 16368))
-                      (local.get 3))))
-                (i64.and
-                  (i64.add
+              (i32.eqz
+                (local.tee 4
+                  (call_indirect (type 1)
+                    (local.get 0)
                     (local.get 15)
-                    (i64.const 7))
-                  (i64.const -4096)))
+                    (i32.const 8)
+                    (i32.const 0)
+                    (i32.const 0))))
               (then
-                (if  ;; label = @7
-                  (i32.eqz
-                    (call_indirect (type 1)
-                      (local.get 0)
-                      (local.get 15)
-                      (i32.const 8)
-                      (i32.const 0)
-                      (i32.const 0)))
-                  (then
-                    (local.set 5
-                      (i32.const 16834560))
-                    (br 5 (;@2;))))))
+                (local.set 5
+                  (i32.const 16834560))
+                (br 4 (;@2;))))
             (local.set 15
               (i64.sub
                 (i64.add
@@ -131,35 +114,18 @@
                 (local.get 15)
                 (i64.const 2147483648)))
             (if  ;; label = @6
-              (i64.ne
-                (i64.load align=1
-                  (local.tee 4
-                    (i32.add
-                      (i32.and
-                        (i32.wrap_i64
-                          (i64.shr_u
-                            (local.get 15)
-                            (i64.const 8)))
-                        (i32.const 16368))
-                      (local.get 3))))
-                (i64.and
-                  (i64.add
+              (i32.eqz
+                (local.tee 4
+                  (call_indirect (type 1)
+                    (local.get 0)
                     (local.get 15)
-                    (i64.const 3))
-                  (i64.const -4096)))
+                    (i32.const 4)
+                    (i32.const 0)
+                    (i32.const 0))))
               (then
-                (if  ;; label = @7
-                  (i32.eqz
-                    (call_indirect (type 1)
-                      (local.get 0)
-                      (local.get 15)
-                      (i32.const 4)
-                      (i32.const 0)
-                      (i32.const 0)))
-                  (then
-                    (local.set 5
-                      (i32.const 16830468))
-                    (br 5 (;@2;))))))
+                (local.set 5
+                  (i32.const 16830468))
+                (br 4 (;@2;))))
             (local.set 15
               (i64.sub
                 (i64.add
@@ -206,35 +172,18 @@
                 (local.get 15)
                 (i64.const 2147483648)))
             (if  ;; label = @6
-              (i64.ne
-                (i64.load offset=16384 align=1
-                  (local.tee 4
-                    (i32.add
-                      (i32.and
-                        (i32.wrap_i64
-                          (i64.shr_u
-                            (local.get 15)
-                            (i64.const 8)))
-                        (i32.const 16368))
-                      (local.get 3))))
-                (i64.and
-                  (i64.add
+              (i32.eqz
+                (local.tee 4
+                  (call_indirect (type 1)
+                    (local.get 0)
                     (local.get 15)
-                    (i64.const 7))
-                  (i64.const -4096)))
+                    (i32.const 8)
+                    (i32.const 1)
+                    (i32.const 0))))
               (then
-                (if  ;; label = @7
-                  (i32.eqz
-                    (call_indirect (type 1)
-                      (local.get 0)
-                      (local.get 15)
-                      (i32.const 8)
-                      (i32.const 1)
-                      (i32.const 0)))
-                  (then
-                    (local.set 5
-                      (i32.const 16818192))
-                    (br 5 (;@2;))))))
+                (local.set 5
+                  (i32.const 16818192))
+                (br 4 (;@2;))))
             (local.set 15
               (i64.sub
                 (i64.add
@@ -271,35 +220,18 @@
                     (local.get 15)
                     (i64.const 2147483648)))
                 (if  ;; label = @7
-                  (i64.ne
-                    (i64.load align=1
-                      (local.tee 4
-                        (i32.add
-                          (i32.and
-                            (i32.wrap_i64
-                              (i64.shr_u
-                                (local.get 15)
-                                (i64.const 8)))
-                            (i32.const 16368))
-                          (local.get 3))))
-                    (i64.and
-                      (i64.add
+                  (i32.eqz
+                    (local.tee 4
+                      (call_indirect (type 1)
+                        (local.get 0)
                         (local.get 15)
-                        (i64.const 7))
-                      (i64.const -4096)))
+                        (i32.const 8)
+                        (i32.const 0)
+                        (i32.const 0))))
                   (then
-                    (if  ;; label = @8
-                      (i32.eqz
-                        (call_indirect (type 1)
-                          (local.get 0)
-                          (local.get 15)
-                          (i32.const 8)
-                          (i32.const 0)
-                          (i32.const 0)))
-                      (then
-                        (local.set 5
-                          (i32.const 16805888))
-                        (br 6 (;@2;))))))
+                    (local.set 5
+                      (i32.const 16805888))
+                    (br 5 (;@2;))))
                 (local.set 15
                   (i64.sub
                     (i64.add
@@ -327,35 +259,18 @@
                     (local.get 15)
                     (i64.const 2147483648)))
                 (if  ;; label = @7
-                  (i64.ne
-                    (i64.load align=1
-                      (local.tee 4
-                        (i32.add
-                          (i32.and
-                            (i32.wrap_i64
-                              (i64.shr_u
-                                (local.get 15)
-                                (i64.const 8)))
-                            (i32.const 16368))
-                          (local.get 3))))
-                    (i64.and
-                      (i64.add
+                  (i32.eqz
+                    (local.tee 4
+                      (call_indirect (type 1)
+                        (local.get 0)
                         (local.get 15)
-                        (i64.const 3))
-                      (i64.const -4096)))
+                        (i32.const 4)
+                        (i32.const 0)
+                        (i32.const 0))))
                   (then
-                    (if  ;; label = @8
-                      (i32.eqz
-                        (call_indirect (type 1)
-                          (local.get 0)
-                          (local.get 15)
-                          (i32.const 4)
-                          (i32.const 0)
-                          (i32.const 0)))
-                      (then
-                        (local.set 5
-                          (i32.const 16801796))
-                        (br 6 (;@2;))))))
+                    (local.set 5
+                      (i32.const 16801796))
+                    (br 5 (;@2;))))
                 (local.set 15
                   (i64.sub
                     (i64.add
@@ -402,35 +317,18 @@
                     (local.get 15)
                     (i64.const 2147483648)))
                 (if  ;; label = @7
-                  (i64.ne
-                    (i64.load offset=16384 align=1
-                      (local.tee 4
-                        (i32.add
-                          (i32.and
-                            (i32.wrap_i64
-                              (i64.shr_u
-                                (local.get 15)
-                                (i64.const 8)))
-                            (i32.const 16368))
-                          (local.get 3))))
-                    (i64.and
-                      (i64.add
+                  (i32.eqz
+                    (local.tee 4
+                      (call_indirect (type 1)
+                        (local.get 0)
                         (local.get 15)
-                        (i64.const 7))
-                      (i64.const -4096)))
+                        (i32.const 8)
+                        (i32.const 1)
+                        (i32.const 0))))
                   (then
-                    (if  ;; label = @8
-                      (i32.eqz
-                        (call_indirect (type 1)
-                          (local.get 0)
-                          (local.get 15)
-                          (i32.const 8)
-                          (i32.const 1)
-                          (i32.const 0)))
-                      (then
-                        (local.set 5
-                          (i32.const 16789520))
-                        (br 6 (;@2;))))))
+                    (local.set 5
+                      (i32.const 16789520))
+                    (br 5 (;@2;))))
                 (local.set 15
                   (i64.sub
                     (i64.add

@@ -52,35 +52,18 @@
                 (local.get 15)
                 (i64.const 2147483648)))
             (if  ;; label = @6
-              (i64.ne
-                (i64.load align=1
-                  (local.tee 4
-                    (i32.add
-                      (i32.and
-                        (i32.wrap_i64
-                          (i64.shr_u
-                            (local.get 15)
-                            (i64.const 8)))
-                        (i32.const 16368))
-                      (local.get 3))))
-                (i64.and
-                  (i64.add
+              (i32.eqz
+                (local.tee 4
+                  (call_indirect (type 1)
+                    (local.get 0)
                     (local.get 15)
-                    (i64.const 7))
-                  (i64.const -4096)))
+                    (i32.const 8)
+                    (i32.const 0)
+                    (i32.const 0))))
               (then
-                (if  ;; label = @7
-                  (i32.eqz
-                    (call_indirect (type 1)
-                      (local.get 0)
-                      (local.get 15)
-                      (i32.const 8)
-                      (i32.const 0)
-                      (i32.const 0)))
-                  (then
-                    (local.set 5
-                      (i32.const 16838656))
-                    (br 5 (;@2;))))))
+                (local.set 5
+                  (i32.const 16838656))
+                (br 4 (;@2;))))
             (local.set 15
               (i64.sub
                 (i64.add
@@ -106,35 +89,18 @@
               (local.get 18))
             (then
               (if  ;; label = @6
-                (i64.ne
-                  (i64.load offset=16384 align=1
-                    (local.tee 4
-                      (i32.add
-                        (i32.and
-                          (i32.wrap_i64
-                            (i64.shr_u
-                              (local.get 15)
-                              (i64.const 8)))
-                          (i32.const 16368))
-                        (local.get 3))))
-                  (i64.and
-                    (i64.add
+                (i32.eqz
+                  (local.tee 4
+                    (call_indirect (type 1)
+                      (local.get 0)
                       (local.get 15)
-                      (i64.const 3))
-                    (i64.const -4096)))
+                      (i32.const 4)
+                      (i32.const 1)
+                      (i32.const 0))))
                 (then
-                  (if  ;; label = @7
-                    (i32.eqz
-                      (call_indirect (type 1)
-                        (local.get 0)
-                        (local.get 15)
-                        (i32.const 4)
-                        (i32.const 1)
-                        (i32.const 0)))
-                    (then
-                      (local.set 5
-                        (i32.const 16834564))
-                      (br 5 (;@2;))))))
+                  (local.set 5
+                    (i32.const 16834564))
+                  (br 4 (;@2;))))
               (local.set 18
                 (i64.and
                   (i64.add
@@ -166,33 +132,18 @@
                 (local.get 15)
                 (i64.const 2147483648)))
             (if  ;; label = @6
-              (i64.ne
-                (i64.load align=1
-                  (local.tee 4
-                    (i32.add
-                      (i32.and
-                        (i32.wrap_i64
-                          (i64.shr_u
-                            (local.get 15)
-                            (i64.const 8)))
-                        (i32.const 16368))
-                      (local.get 3))))
-                (i64.and
-                  (local.get 15)
-                  (i64.const -4096)))
+              (i32.eqz
+                (local.tee 4
+                  (call_indirect (type 1)
+                    (local.get 0)
+                    (local.get 15)
+                    (i32.const 1)
+                    (i32.const 0)
+                    (i32.const 0))))
               (then
-                (if  ;; label = @7
-                  (i32.eqz
-                    (call_indirect (type 1)
-                      (local.get 0)
-                      (local.get 15)
-                      (i32.const 1)
-                      (i32.const 0)
-                      (i32.const 0)))
-                  (then
-                    (local.set 5
-                      (i32.const 16830472))
-                    (br 5 (;@2;))))))
+                (local.set 5
+                  (i32.const 16830472))
+                (br 4 (;@2;))))
             (local.set 15
               (i64.sub
                 (i64.add
@@ -229,35 +180,18 @@
                     (local.get 15)
                     (i64.const 2147483648)))
                 (if  ;; label = @7
-                  (i64.ne
-                    (i64.load align=1
-                      (local.tee 4
-                        (i32.add
-                          (i32.and
-                            (i32.wrap_i64
-                              (i64.shr_u
-                                (local.get 15)
-                                (i64.const 8)))
-                            (i32.const 16368))
-                          (local.get 3))))
-                    (i64.and
-                      (i64.add
+                  (i32.eqz
+                    (local.tee 4
+                      (call_indirect (type 1)
+                        (local.get 0)
                         (local.get 15)
-                        (i64.const 7))
-                      (i64.const -4096)))
+                        (i32.const 8)
+                        (i32.const 0)
+                        (i32.const 0))))
                   (then
-                    (if  ;; label = @8
-                      (i32.eqz
-                        (call_indirect (type 1)
-                          (local.get 0)
-                          (local.get 15)
-                          (i32.const 8)
-                          (i32.const 0)
-                          (i32.const 0)))
-                      (then
-                        (local.set 5
-                          (i32.const 16818176))
-                        (br 6 (;@2;))))))
+                    (local.set 5
+                      (i32.const 16818176))
+                    (br 5 (;@2;))))
                 (local.set 15
                   (i64.sub
                     (i64.add
@@ -283,35 +217,18 @@
                   (local.get 18))
                 (then
                   (if  ;; label = @7
-                    (i64.ne
-                      (i64.load offset=16384 align=1
-                        (local.tee 4
-                          (i32.add
-                            (i32.and
-                              (i32.wrap_i64
-                                (i64.shr_u
-                                  (local.get 15)
-                                  (i64.const 8)))
-                              (i32.const 16368))
-                            (local.get 3))))
-                      (i64.and
-                        (i64.add
+                    (i32.eqz
+                      (local.tee 4
+                        (call_indirect (type 1)
+                          (local.get 0)
                           (local.get 15)
-                          (i64.const 3))
-                        (i64.const -4096)))
+                          (i32.const 4)
+                          (i32.const 1)
+                          (i32.const 0))))
                     (then
-                      (if  ;; label = @8
-                        (i32.eqz
-                          (call_indirect (type 1)
-                            (local.get 0)
-                            (local.get 15)
-                            (i32.const 4)
-                            (i32.const 1)
-                            (i32.const 0)))
-                        (then
-                          (local.set 5
-                            (i32.const 16814084))
-                          (br 6 (;@2;))))))
+                      (local.set 5
+                        (i32.const 16814084))
+                      (br 5 (;@2;))))
                   (local.set 18
                     (i64.and
                       (i64.add
@@ -343,33 +260,18 @@
                     (local.get 15)
                     (i64.const 2147483648)))
                 (if  ;; label = @7
-                  (i64.ne
-                    (i64.load align=1
-                      (local.tee 4
-                        (i32.add
-                          (i32.and
-                            (i32.wrap_i64
-                              (i64.shr_u
-                                (local.get 15)
-                                (i64.const 8)))
-                            (i32.const 16368))
-                          (local.get 3))))
-                    (i64.and
-                      (local.get 15)
-                      (i64.const -4096)))
+                  (i32.eqz
+                    (local.tee 4
+                      (call_indirect (type 1)
+                        (local.get 0)
+                        (local.get 15)
+                        (i32.const 1)
+                        (i32.const 0)
+                        (i32.const 0))))
                   (then
-                    (if  ;; label = @8
-                      (i32.eqz
-                        (call_indirect (type 1)
-                          (local.get 0)
-                          (local.get 15)
-                          (i32.const 1)
-                          (i32.const 0)
-                          (i32.const 0)))
-                      (then
-                        (local.set 5
-                          (i32.const 16809992))
-                        (br 6 (;@2;))))))
+                    (local.set 5
+                      (i32.const 16809992))
+                    (br 5 (;@2;))))
                 (local.set 15
                   (i64.sub
                     (i64.add
@@ -406,35 +308,18 @@
                         (local.get 15)
                         (i64.const 2147483648)))
                     (if  ;; label = @8
-                      (i64.ne
-                        (i64.load align=1
-                          (local.tee 4
-                            (i32.add
-                              (i32.and
-                                (i32.wrap_i64
-                                  (i64.shr_u
-                                    (local.get 15)
-                                    (i64.const 8)))
-                                (i32.const 16368))
-                              (local.get 3))))
-                        (i64.and
-                          (i64.add
+                      (i32.eqz
+                        (local.tee 4
+                          (call_indirect (type 1)
+                            (local.get 0)
                             (local.get 15)
-                            (i64.const 7))
-                          (i64.const -4096)))
+                            (i32.const 8)
+                            (i32.const 0)
+                            (i32.const 0))))
                       (then
-                        (if  ;; label = @9
-                          (i32.eqz
-                            (call_indirect (type 1)
-                              (local.get 0)
-                              (local.get 15)
-                              (i32.const 8)
-                              (i32.const 0)
-                              (i32.const 0)))
-                          (then
-                            (local.set 5
-                              (i32.const 16797696))
-                            (br 7 (;@2;))))))
+                        (local.set 5
+                          (i32.const 16797696))
+                        (br 6 (;@2;))))
                     (local.set 15
                       (i64.sub
                         (i64.add
@@ -460,35 +345,18 @@
                       (local.get 18))
                     (then
                       (if  ;; label = @8
-                        (i64.ne
-                          (i64.load offset=16384 align=1
-                            (local.tee 4
-                              (i32.add
-                                (i32.and
-                                  (i32.wrap_i64
-                                    (i64.shr_u
-                                      (local.get 15)
-                                      (i64.const 8)))
-                                  (i32.const 16368))
-                                (local.get 3))))
-                          (i64.and
-                            (i64.add
+                        (i32.eqz
+                          (local.tee 4
+                            (call_indirect (type 1)
+                              (local.get 0)
                               (local.get 15)
-                              (i64.const 3))
-                            (i64.const -4096)))
+                              (i32.const 4)
+                              (i32.const 1)
+                              (i32.const 0))))
                         (then
-                          (if  ;; label = @9
-                            (i32.eqz
-                              (call_indirect (type 1)
-                                (local.get 0)
-                                (local.get 15)
-                                (i32.const 4)
-                                (i32.const 1)
-                                (i32.const 0)))
-                            (then
-                              (local.set 5
-                                (i32.const 16793604))
-                              (br 7 (;@2;))))))
+                          (local.set 5
+                            (i32.const 16793604))
+                          (br 6 (;@2;))))
                       (local.set 18
                         (i64.and
                           (i64.add
@@ -520,33 +388,18 @@
                         (local.get 15)
                         (i64.const 2147483648)))
                     (if  ;; label = @8
-                      (i64.ne
-                        (i64.load align=1
-                          (local.tee 4
-                            (i32.add
-                              (i32.and
-                                (i32.wrap_i64
-                                  (i64.shr_u
-                                    (local.get 15)
-                                    (i64.const 8)))
-                                (i32.const 16368))
-                              (local.get 3))))
-                        (i64.and
-                          (local.get 15)
-                          (i64.const -4096)))
+                      (i32.eqz
+                        (local.tee 4
+                          (call_indirect (type 1)
+                            (local.get 0)
+                            (local.get 15)
+                            (i32.const 1)
+                            (i32.const 0)
+                            (i32.const 0))))
                       (then
-                        (if  ;; label = @9
-                          (i32.eqz
-                            (call_indirect (type 1)
-                              (local.get 0)
-                              (local.get 15)
-                              (i32.const 1)
-                              (i32.const 0)
-                              (i32.const 0)))
-                          (then
-                            (local.set 5
-                              (i32.const 16789512))
-                            (br 7 (;@2;))))))
+                        (local.set 5
+                          (i32.const 16789512))
+                        (br 6 (;@2;))))
                     (local.set 15
                       (i64.sub
                         (i64.add

@@ -53,12 +53,13 @@
         (then
           (if  ;; label = @4
             (i32.eqz
-              (call_indirect (type 1)
-                (local.get 0)
-                (local.get 15)
-                (i32.const 4)
-                (i32.const 0)
-                (i32.const 0)))
+              (local.tee 4
+                (call_indirect (type 1)
+                  (local.get 0)
+                  (local.get 15)
+                  (i32.const 4)
+                  (i32.const 0)
+                  (i32.const 0))))
             (then
               (local.set 5
                 (i32.const 16793600))
@@ -98,12 +99,13 @@
         (then
           (if  ;; label = @4
             (i32.eqz
-              (call_indirect (type 1)
-                (local.get 0)
-                (local.get 15)
-                (i32.const 1)
-                (i32.const 1)
-                (i32.const 0)))
+              (local.tee 4
+                (call_indirect (type 1)
+                  (local.get 0)
+                  (local.get 15)
+                  (i32.const 1)
+                  (i32.const 1)
+                  (i32.const 0))))
             (then
               (local.set 5
                 (i32.const 16789508))
@@ -145,12 +147,13 @@
         (then
           (if  ;; label = @4
             (i32.eqz
-              (call_indirect (type 1)
-                (local.get 0)
-                (local.get 15)
-                (i32.const 8)
-                (i32.const 1)
-                (i32.const 0)))
+              (local.tee 4
+                (call_indirect (type 1)
+                  (local.get 0)
+                  (local.get 15)
+                  (i32.const 8)
+                  (i32.const 1)
+                  (i32.const 0))))
             (then
               (local.set 5
                 (i32.const 16785416))

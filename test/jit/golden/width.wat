@@ -82,35 +82,18 @@
             (local.get 15)
             (i64.const 2147483648)))
         (if  ;; label = @4
-          (i64.ne
-            (i64.load align=1
-              (local.tee 4
-                (i32.add
-                  (i32.and
-                    (i32.wrap_i64
-                      (i64.shr_u
-                        (local.get 15)
-                        (i64.const 8)))
-                    (i32.const 16368))
-                  (local.get 3))))
-            (i64.and
-              (i64.add
+          (i32.eqz
+            (local.tee 4
+              (call_indirect (type 1)
+                (local.get 0)
                 (local.get 15)
-                (i64.const 3))
-              (i64.const -4096)))
+                (i32.const 4)
+                (i32.const 0)
+                (i32.const 0))))
           (then
-            (if  ;; label = @5
-              (i32.eqz
-                (call_indirect (type 1)
-                  (local.get 0)
-                  (local.get 15)
-                  (i32.const 4)
-                  (i32.const 0)
-                  (i32.const 0)))
-              (then
-                (local.set 5
-                  (i32.const 16793620))
-                (br 3 (;@2;))))))
+            (local.set 5
+              (i32.const 16793620))
+            (br 2 (;@2;))))
         (local.set 15
           (i64.sub
             (i64.add
