@@ -1,0 +1,138 @@
+import { spawn } from "node:child_process";
+import { createServer } from "node:http";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { vkrun } from "../support/command.js";
+import { GuestProcess } from "../support/guest-process.js";
+import { NetworkNamespace } from "../support/network-namespace.js";
+
+/** A host with an address, a default route and nobody behind it: passt takes both from there. */
+async function host(): Promise<NetworkNamespace> {
+  const network = await NetworkNamespace.create();
+  await network.ip("link add uplink type veth peer name provider");
+  await network.ip("addr add 10.79.0.5/24 dev uplink");
+  await network.ip("-6 addr add fd79::5/64 dev uplink nodad");
+  await network.ip("link set provider up");
+  await network.ip("link set uplink up");
+  await network.ip("route add default via 10.79.0.1");
+  await network.ip("-6 route add default via fd79::1");
+  return network;
+}
+
+describe("a guest in the user network", () => {
+  let network: NetworkNamespace;
+  beforeEach(async () => {
+    network = await host();
+  });
+  afterEach(() => network[Symbol.asyncDispose]());
+
+  it("gets an address, reaches the host, and is reached through published ports only", {
+    timeout: 900_000,
+  }, async () => {
+    // The gateway's address stands for the host itself.
+    const script = `require("http").createServer((_, response) => response.end("from the host " + "x".repeat(200000)))
+      .listen(8000, "127.0.0.1", () => console.log("listening"))`;
+    const [program, ...args] = network.command([process.execPath, "-e", script]);
+    const server = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+    try {
+      const options = ["--net", "user", "--publish", "8081:80", "--publish", "5301:53/udp"];
+      await using guest = await GuestProcess.tiny(options, (command) => network.command(command));
+      await guest.run("until ip -4 addr show dev eth0 | grep -q 10.79.0.5/24; do sleep 0.5; done", 120_000);
+      expect(await guest.run("cat /sys/class/net/eth0/mtu")).toBe("65520\n");
+      expect(await guest.run("wget -q -O - http://10.79.0.1:8000/ | head -c 13")).toBe("from the host");
+      expect((await guest.run("wget -q -O - http://10.79.0.1:8000/ | wc -c")).trim()).toBe(String(14 + 200_000));
+      await guest.run("mkdir /run/www && echo hello from the guest >/run/www/index.html && httpd -p 80 -h /run/www");
+      const get = `fetch("http://127.0.0.1:8081/").then((r) => r.text()).then(console.log, () => console.log("none"))`;
+      expect(await network.run([process.execPath, "-e", get])).toContain("hello from the guest");
+      // busybox cannot listen for datagrams: that passt does must do.
+      expect(await network.run(["ss", "-Huln"])).toContain(":5301");
+      guest.sendLine("poweroff -f");
+      expect(await guest.ended()).toBe(0);
+      expect(guest.errors).toBe("");
+    } finally {
+      server.kill();
+    }
+    // passt goes with its guest.
+    expect(await network.run(["ss", "-Htln"])).not.toContain(":8081");
+  });
+
+  it("goes on without a network when passt is killed, and is told", { timeout: 900_000 }, async () => {
+    await using guest = await GuestProcess.tiny(["--net", "user", "--publish", "127.0.0.1:8082:80"], (command) =>
+      network.command(command),
+    );
+    await guest.run("until ip -4 addr show dev eth0 | grep -q 10.79.0.5/24; do sleep 0.5; done", 120_000);
+    const [, pid] = /:8082.*pid=(\d+)/.exec(await network.run(["ss", "-Htlnp"])) ?? [];
+    process.kill(Number(pid), "SIGKILL");
+    await guest.run("until [ $(cat /sys/class/net/eth0/carrier) = 0 ]; do sleep 0.2; done");
+    expect(guest.errors).toContain("passt ended, and with it the guest's network");
+    guest.sendLine("poweroff -f");
+    expect(await guest.ended()).toBe(0);
+  });
+});
+
+describe("a network that cannot be had", () => {
+  const program = ["--elf", "test/none.elf"];
+
+  it("says which port another program has", async () => {
+    const server = createServer().listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    const { port } = server.address() as { port: number };
+    const { status, stderr } = await vkrun(["--publish", `${port}:80`, ...program]);
+    server.close();
+    expect([status, stderr]).toEqual([1, expect.stringContaining("ERR_VKRUN_PORT_IN_USE")]);
+  });
+
+  it("says that passt is not installed", async () => {
+    const { status, stderr } = await vkrun(["--net", "user", ...program], { env: { PATH: "/nonexistent" } });
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/ERR_VKRUN_PASST_MISSING.*apt-get install passt/s)]);
+  });
+
+  it("says in passt's words why it did not start", async () => {
+    await using network = await NetworkNamespace.create();
+    const command = [process.execPath, "dist/cli/main.js", "--net", "user", ...program];
+    await expect(network.run(command)).rejects.toThrow(/ERR_VKRUN_PASST_FAILED/);
+  });
+
+  it.runIf(process.getuid?.() === 0)("says which command makes a tap for who may not", async () => {
+    const { status, stderr } = await vkrun(["--net", "tap:vknone0", ...program], { user: 65_534 });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/ERR_VKRUN_TAP_(ACCESS|UNAVAILABLE)/);
+    expect(stderr).toMatch(/ip tuntap add dev vknone0 mode tap user nobody|modprobe tun/);
+  });
+
+  it("says that a bridge is missing, that a tap is in use, and that an interface is no tap", async () => {
+    await using network = await NetworkNamespace.create();
+    const run = (net: string): Promise<string> =>
+      network.run([process.execPath, "dist/cli/main.js", "--net", net, ...program]);
+    await expect(run("tap:vk0,bridge=none0")).rejects.toThrow(/ERR_VKRUN_BRIDGE_MISSING/);
+    await expect(run("tap:lo")).rejects.toThrow(/ERR_VKRUN_TAP_INVALID/);
+  });
+
+  it.each([
+    ["tap", /tap:NAME/],
+    ["tap:x,colour=red", /colour=red/],
+    ["user:x", /no name/],
+    ["none,mtu=9000", /nothing to set/],
+    ["wire", /user, tap:NAME/],
+    ["link:a,bridge=b", /bridge=b/],
+    ["user,pcap=", /names no file/],
+    ["user,mtu=1", /no MTU/],
+    ["user,mac=1", /MAC address/],
+    ["tap:a-very-long-interface-name", /no name of a network interface/],
+  ])("refuses --net %s", async (net, message) => {
+    const { status, stderr } = await vkrun(["--net", net, ...program]);
+    expect(status).toBeGreaterThan(0);
+    expect(stderr).toMatch(message);
+  });
+
+  it.each([
+    [["--net", "none", "--publish", "1:2"], /--publish needs the user network/],
+    [["--publish", "80"], /which port to publish/],
+    [["--publish", "1:2", "--publish", "1:3"], /published twice/],
+    [["--publish", "0:80"], /which port to publish/],
+    [["--publish", "host:1:2"], /which port to publish/],
+  ])("refuses %j", async (args, message) => {
+    const { status, stderr } = await vkrun([...args, ...program]);
+    expect(status).toBeGreaterThan(0);
+    expect(stderr).toMatch(message);
+  });
+});
