@@ -16,6 +16,7 @@ import { parseMemorySize, parseMemoryTarget } from "./memory-size.js";
 import { type NetworkOptions, resolveNetwork } from "./network-options.js";
 import { type PortOptions, resolvePorts } from "./port-options.js";
 import { resolveShare, type ShareOptions } from "./share-options.js";
+import { resolveVsock, type VsockOptions } from "./vsock-port.js";
 
 /** Something worth writing down: from the boot loader, a device, or the console port that nobody reads. */
 export interface LogRecord {
@@ -84,6 +85,8 @@ export interface BootOptions {
   packedRings?: boolean;
   /** Folders of the host that the guest can mount with 9p. Needs the native addon. */
   shares?: readonly ShareOptions[];
+  /** Streams between programs in the guest and on the host: `VKernel.vsock`, and UNIX sockets. Default false. */
+  vsock?: boolean | VsockOptions;
   /** End when the guest reboots, instead of resetting the machine. Default false. */
   noReboot?: boolean;
   /** Record every input to this file, so that `replay` can run the same again. */
@@ -122,6 +125,7 @@ export function resolveOptions(options: BootOptions): MachineConfig {
   }
   const { name = "vkernel" } = options;
   const network = resolveNetwork(options.network, name);
+  const vsock = resolveVsock(options.vsock);
   const ramBytes = parseMemorySize(options.memory ?? MemoryLimits.DEFAULT);
   const config = {
     jit,
@@ -140,6 +144,7 @@ export function resolveOptions(options: BootOptions): MachineConfig {
     ...(consoleSize !== undefined && { consoleSize: { columns: consoleSize.columns, rows: consoleSize.rows } }),
     ...(network !== undefined && { network }),
     shares: (options.shares ?? []).map(resolveShare),
+    ...(vsock !== undefined && { vsock }),
     ...(options.record !== undefined && { record: resolve(options.record) }),
     ...(options.replay !== undefined && { replay: resolve(options.replay) }),
   };

@@ -2,7 +2,7 @@ import { VkrunError } from "../errors.js";
 import { DEVICE_SLOTS, type MachineConfig } from "../machine/machine-config.js";
 
 /** Every virtio device takes a slot: what a machine always has, and what the options ask for. */
-export function requireSlots({ memoryTarget, drives, network, shares }: MachineConfig): void {
+export function requireSlots({ memoryTarget, drives, network, shares, vsock }: MachineConfig): void {
   const wanted: readonly (readonly [number, string])[] = [
     [1, "console"],
     [1, "entropy source"],
@@ -10,6 +10,7 @@ export function requireSlots({ memoryTarget, drives, network, shares }: MachineC
     [drives.length, "drive"],
     [network === undefined ? 0 : 1, "network device"],
     [shares.length, "shared folder"],
+    [vsock === undefined ? 0 : 1, "vsock"],
   ];
   const total = wanted.reduce((sum, [count]) => sum + count, 0);
   if (total <= DEVICE_SLOTS) return;

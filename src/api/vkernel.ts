@@ -13,6 +13,7 @@ import { formatMac } from "./mac-address.js";
 import { parseMemoryTarget } from "./memory-size.js";
 import type { PortNetworkOptions } from "./network-options.js";
 import { NetworkPort } from "./network-port.js";
+import { type VsockOptions, VsockPort } from "./vsock-port.js";
 
 export interface VKernelEvents {
   /** The guest has ended. */
@@ -30,6 +31,9 @@ export interface VKernelEvents {
 /** Booted with the option `network`, of the type "port". */
 export type NetworkedVKernel = VKernel & { readonly network: NetworkPort };
 
+/** Booted with the option `vsock`. */
+export type VsockVKernel = VKernel & { readonly vsock: VsockPort };
+
 interface PendingRequest {
   resolve(value: unknown): void;
   reject(error: Error): void;
@@ -43,6 +47,8 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
   readonly ports: ReadonlyMap<string, VKernelConsole>;
   /** The other end of the guest's network cable, where that is not the host's network or another guest. */
   readonly network: NetworkPort | undefined;
+  /** Streams with programs in the guest; undefined without the option `vsock`. */
+  readonly vsock: VsockPort | undefined;
   readonly #log: ((record: LogRecord) => void) | undefined;
   readonly #worker: Worker;
   readonly #ramBytes: number;
@@ -61,6 +67,7 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
    * `hint` what to do.
    */
   static boot(options: BootOptions & { network: true | PortNetworkOptions }): Promise<NetworkedVKernel>;
+  static boot(options: BootOptions & { vsock: true | VsockOptions }): Promise<VsockVKernel>;
   static boot(options: BootOptions): Promise<VKernel>;
   static async boot(options: BootOptions): Promise<VKernel> {
     const config = resolveOptions(options);
@@ -100,6 +107,7 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
       }),
     );
     this.network = frames && this.#connect(config, frames);
+    this.vsock = config.vsock && new VsockPort(config.vsock);
     let started: () => void = () => undefined;
     let ended: (exit: Exit) => void = () => undefined;
     let failed: (error: VkrunError) => void = () => undefined;
@@ -218,6 +226,7 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
       this.#gone = true;
       this.console.ended();
       for (const stream of this.#streams) stream?.ended();
+      this.vsock?.[Symbol.dispose]();
       failure ??= exit === undefined ? threadDied(code) : undefined;
       if (failure === undefined) {
         ended(exit as Exit);

@@ -12,6 +12,7 @@ import {
   type ShareOptions,
   VKernel,
   VkrunError,
+  type VsockOptions,
 } from "../index.js";
 import { defaultImage } from "./default-image.js";
 import { parseDrive } from "./drive-option.js";
@@ -22,12 +23,14 @@ import { chooseNetwork, collectPublish, parseNet } from "./net-option.js";
 import { collectPort } from "./port-option.js";
 import { collectShare } from "./share-argument.js";
 import { Terminal } from "./terminal.js";
+import { parseVsock } from "./vsock-argument.js";
 
 interface RunOptions {
   memory?: string;
   name?: string;
   drive?: DriveOptions[];
   share?: ShareOptions[];
+  vsock?: VsockOptions;
   kernel?: string;
   initrd?: string;
   append?: string;
@@ -86,6 +89,7 @@ export function runCommand(): Command {
     .option("--name <name>", "name of the vkernel in messages and logs")
     .option("--drive <file|file=FILE,...>", "a further drive, with QEMU's options; may be given again", collectDrive)
     .option("--share <dir:tag[:ro][:uid=map]>", "a folder that the guest can mount; may be given again", collectShare)
+    .option("--vsock <cid=N,uds=PATH>", "streams with programs in the guest, as UNIX sockets", parseVsock)
     .option("--kernel <file>", "kernel to boot instead of the disk's own (Image, gzip, zstd, EFI stub or ELF)")
     .option("--initrd <file>", "initial RAM disk for --kernel")
     .option("--append <text>", "kernel command line; added to the disk's own without --kernel")
@@ -186,6 +190,7 @@ async function bootOptions(disk: string | undefined, options: RunOptions): Promi
   const {
     drive: drives = [],
     share: shares = [],
+    vsock,
     reboot,
     memory,
     name,
@@ -232,6 +237,7 @@ async function bootOptions(disk: string | undefined, options: RunOptions): Promi
     drives,
     shares,
     ports: [...(options.virtconsole ?? []), ...(options.virtserialport ?? [])],
+    ...(vsock !== undefined && { vsock }),
     console: options.console,
     jit: options.jit,
     balloon,

@@ -91,6 +91,13 @@ export interface ShareConfig {
   readonly owners: ShareOwners;
 }
 
+export interface VsockConfig {
+  /** The guest's address. */
+  readonly cid: number;
+  /** The socket to connect to, and what those that the guest connects to begin with. */
+  readonly path: string;
+}
+
 /**
  * Whether hot guest code is compiled to WebAssembly, or everything interpreted, or both at once and compared. The guest
  * cannot tell.
@@ -119,6 +126,8 @@ export interface MachineConfig {
   /** Virtio devices offer packed rings. */
   readonly packedRings: boolean;
   readonly shares: readonly ShareConfig[];
+  /** Streams between the guest and sockets of the host. */
+  readonly vsock?: VsockConfig;
   /** A guest that asks for a reboot ends the vkernel instead. */
   readonly noReboot: boolean;
   /** Every input is written to this file. */

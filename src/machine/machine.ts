@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import type { CharBackend } from "../backends/char-backend.js";
 import type { NetBackend } from "../backends/net-backend.js";
+import type { VsockBackend } from "../backends/vsock-backend.js";
 import { type BootPlan, loadPlan } from "../boot/boot-plan.js";
 import { type DeviceNode, HART_EXTENSIONS, type MachineDescription } from "../boot/device-tree.js";
 import type { PlatformDevice } from "../devices/device.js";
@@ -21,6 +22,7 @@ import { VirtioNet } from "../devices/virtio/net.js";
 import { VirtioRng } from "../devices/virtio/rng.js";
 import type { VirtioCounters, VirtioDevice } from "../devices/virtio/virtio-device.js";
 import { type VirtqueueExports, virtqueueCore } from "../devices/virtio/virtqueue-core.js";
+import { VirtioVsock } from "../devices/virtio/vsock.js";
 import { Layout } from "../generated/layout.js";
 import { Irq, MemoryMap } from "../generated/shared/memory-map.js";
 import { Interrupt } from "../generated/shared/privileged.js";
@@ -56,6 +58,7 @@ export interface MachineOptions {
   readonly shares: readonly Share[];
   /** Inputs are recorded, or come from a recording. */
   readonly logged: boolean;
+  readonly vsock: { readonly backend: VsockBackend; readonly cid: number } | undefined;
   readonly jit: JitMode;
   readonly wallNs: bigint;
   /** A bare-metal program's failure is its exit code; an operating system's is a panic. */
@@ -77,6 +80,7 @@ export class Machine {
   readonly memory: CoreMemory;
   readonly inputs: InputQueue;
   readonly console: VirtioConsole;
+  readonly vsock: VirtioVsock | undefined;
   readonly balloon: VirtioBalloon | undefined;
   /** Set by a device when the guest ended the machine through it. */
   end: GuestEnd | undefined;
@@ -169,6 +173,7 @@ export class Machine {
     for (const [index, { tag, server }] of options.shares.entries()) {
       plug(new Virtio9p({ name: `share${index}`, context, server, tag }));
     }
+    if (options.vsock !== undefined) this.vsock = plug(new VirtioVsock({ name: "vsock0", context, ...options.vsock }));
   }
 
   /** What there is, for the device tree and for the boot loader. */

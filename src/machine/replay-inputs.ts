@@ -46,6 +46,8 @@ export class ReplayInputs {
     if (kind === "drained") end?.replayDrain();
     else if (kind === "input" && payload !== undefined) end?.inject(payload);
     else if (kind === "connected" && payload !== undefined) end?.replayConnected(payload[0] === 1);
+    else if (kind === "stream" && payload !== undefined) machine.vsock?.inject(payload);
+    else if (kind === "reset") machine.vsock?.resetTransport();
     else if (kind === "poll") machine.balloon?.pollStats();
     else if (kind === "target" && fields?.byteLength === 4) machine.balloon?.setTarget(fields.getUint32(0, true));
     else if (kind === "resize" && fields?.byteLength === 4) {

@@ -32,6 +32,7 @@ import type { GuestEnd, Runner, RunnerParts } from "./runner.js";
 import { openShares, type Share } from "./shares.js";
 import { Symbols } from "./symbols.js";
 import { Tohost } from "./tohost.js";
+import { openVsock, type Vsock } from "./vsock.js";
 
 export interface SupervisorEvents {
   started(): void;
@@ -52,6 +53,7 @@ interface Durable {
   readonly drives: readonly Drive[];
   readonly shares: readonly Share[];
   readonly network: Network | undefined;
+  readonly vsock: Vsock | undefined;
   readonly recorder: InputRecorder | undefined;
   readonly replay: InputReplay | undefined;
 }
@@ -204,20 +206,22 @@ export class Supervisor {
     let exit: Exit;
     let shares: Share[] = [];
     let network: Network | undefined;
+    let vsock: Vsock | undefined;
     try {
       shares = await openShares(this.#config.shares, recording !== undefined);
+      if (this.#config.vsock !== undefined) vsock = await openVsock(this.#config.vsock, recording !== undefined);
       using replay = recording === undefined ? undefined : new InputReplay(recording, ramBytes);
       network = await this.#openNetwork(replay);
       const recorded = network && { network: recordedNetwork(network) };
       using recorder = record === undefined ? undefined : new InputRecorder(record, { ramBytes, ...recorded });
       const memory = Core.allocate(ramBytes);
-      exit = await this.#runMachines({ memory, drives, shares, network, recorder, replay });
+      exit = await this.#runMachines({ memory, drives, shares, vsock, network, recorder, replay });
     } catch (error) {
       // What failed first is what there is to say.
       await closeDrives(drives).catch(() => undefined);
       throw error;
     } finally {
-      await Promise.allSettled(shares.map((share) => share[Symbol.asyncDispose]()));
+      await Promise.allSettled([...shares, vsock].map((backend) => backend?.[Symbol.asyncDispose]()));
       await network?.backend[Symbol.asyncDispose]();
     }
     await closeDrives(drives);
@@ -280,6 +284,7 @@ export class Supervisor {
       shares: durable.shares,
       network: durable.network,
       logged: durable.recorder !== undefined || durable.replay !== undefined,
+      vsock: durable.vsock,
       jit: this.#config.jit,
       wallNs,
       bareMetal,

@@ -2,6 +2,7 @@
 
 import { MemoryBlock } from "../../src/backends/memory-block.js";
 import { memoryCable } from "../../src/backends/memory-net.js";
+import type { VsockBackend, VsockGuest } from "../../src/backends/vsock-backend.js";
 import { Virtio9p } from "../../src/devices/virtio/9p.js";
 import { VirtioBalloon } from "../../src/devices/virtio/balloon.js";
 import { VirtioBlk } from "../../src/devices/virtio/blk.js";
@@ -9,6 +10,7 @@ import { VirtioConsole } from "../../src/devices/virtio/console.js";
 import { VirtioNet } from "../../src/devices/virtio/net.js";
 import { VirtioRng } from "../../src/devices/virtio/rng.js";
 import type { VirtioDevice } from "../../src/devices/virtio/virtio-device.js";
+import { VirtioVsock } from "../../src/devices/virtio/vsock.js";
 import { FakeTerminal, type Surroundings } from "../devices/support.js";
 import type { HartRandom } from "../support/hart-random.js";
 import { packet, vectors } from "../support/net-peer.js";
@@ -144,4 +146,32 @@ export const SUBJECTS: Readonly<Record<string, (world: Surroundings, random: Har
     calm: () => undefined,
     honest: { queue: 0, readable: [Uint8Array.of(11, 0, 0, 0, 100, 0, 0, 0, 0, 0, 0)], writable: [64] },
   }),
+  vsock: ({ context }, random) => {
+    let guest: VsockGuest | undefined;
+    const ignore = (): void => undefined;
+    const backend: VsockBackend = {
+      attach: (newest) => {
+        guest = newest;
+      },
+      request: (key) => (random.chance(80) ? guest?.accept(key) : guest?.refuse(key)),
+      accepted: (key) => guest?.data(key, new Uint8Array(100)),
+      write: (key, bytes) => guest?.consumed(key, bytes.length),
+      ...{ taken: ignore, end: ignore, close: ignore },
+    };
+    const device = new VirtioVsock({ name: "vsock0", context, backend, cid: 3 });
+    return {
+      device,
+      calm: () => undefined,
+      poke: () => {
+        const key = { hostPort: random.bits32() & 3, guestPort: random.bits32() & 3 };
+        if (random.chance(20)) device.connect(key);
+        else if (random.chance(70)) device.data(key, new Uint8Array(random.bits32() & 0xfff));
+        else if (random.chance(30)) device.resetTransport();
+        else if (random.chance(50)) device.end(key);
+        else device.close(key);
+      },
+      // Nobody's packet, which is dropped.
+      honest: { queue: 1, readable: [new Uint8Array(44)], writable: [] },
+    };
+  },
 };
