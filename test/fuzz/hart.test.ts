@@ -23,11 +23,11 @@ function guardedRegions(ramBytes: number): readonly (readonly [number, number])[
     [Layout.HART.BASE + SCRATCH_END, Layout.HART.BASE + Layout.HART.STRIDE],
     [Layout.HART.BASE + Layout.MAX.HARTS * Layout.HART.STRIDE, Layout.MACHINE.BASE],
     [Layout.MACHINE.BASE + 64, Layout.JIT.GRAPH],
-    [tlbEnd, Layout.WRITABLE.MAP],
-    [Layout.WRITABLE.MAP + pages, Layout.DIRTY.BITMAP],
+    [tlbEnd, Layout.DIRTY.BITMAP],
     [Layout.DIRTY.BITMAP + pages / 8, Layout.CODE.PAGE_INDEX],
     [Layout.CODE.PAGE_INDEX + 4 * pages, Layout.JIT.BODY],
     [Layout.VIRTQ.BASE, Layout.VIRTQ.END],
+    [Layout.WRITABLE.MAP + pages, Layout.CODE.PAGES],
     [Layout.RAM.OFFSET + ramBytes, Layout.RAM.OFFSET + ramBytes + SPARE_BYTES],
   ];
 }
