@@ -155,23 +155,6 @@ export class CodeCache {
     return codePage;
   }
 
-  /**
-   * Drops what was compiled, but nothing decoded. Blocks that were entered more than `heat` times have been so as often from
-   * now on: what is still in use is compiled again sooner than it was at first.
-   */
-  static clearCompiled(heat: u32): void {
-    const end = <usize>load<u32>(NEXT_CODE_PAGE);
-    for (let codePage = CODE_PAGES; codePage < end; codePage += CODE_PAGE_SIZE) {
-      for (let slot = codePage; slot < codePage + PAGE_NUMBER; slot += 4) {
-        const block = <usize>load<u32>(slot);
-        if (block == 0 || CodeCache.heat(block) <= heat) continue;
-        CodeCache.setCompiled(block, 0);
-        store<u32>(block, heat, 4);
-      }
-    }
-    Jit.forget();
-  }
-
   /** Drops every block and CodePage. The caller must look its own up again. */
   static clear(): void {
     const end = <usize>load<u32>(NEXT_CODE_PAGE);

@@ -34,13 +34,11 @@ import { Wasm } from "./wasm";
 export const JIT_HOT: u32 = 400;
 /** A block that is entered 2^COLD times more rarely than a hot one stays outside of regions. */
 const COLD: u32 = 6;
-/** Where a hot block's region was dropped for want of room, 1 + 2^-AGAIN as many entries as at first make it hot again. */
-const AGAIN: u32 = 3;
 /** Regions in a module at most. Their names are single characters. */
 const BATCH: u32 = 24;
 /** A region's most, which is MAX_INSTRUCTIONS (region.ts) times the longest lowering, some 420 bytes: sc.d. */
 const MAX_REGION_SIZE: usize = JIT_MARKS - JIT_BODY;
-/** Live regions at most; then everything compiled is dropped. Bounds the host's memory for code. */
+/** Live regions at most; then everything decoded and compiled is dropped. Bounds the host's memory for code. */
 const MAX_REGIONS: u32 = 32768;
 
 export class Jit {
@@ -65,7 +63,7 @@ export class Jit {
 
   /** Takes note of a hot block. */
   static queue(codePage: usize, offset: u32): void {
-    // Full until settle() has dropped everything, and set this block's count of entries back.
+    // Full until settle() has dropped everything, this block's count of entries too.
     if (Jit.live + Jit.queued >= MAX_REGIONS) return;
     if (Jit.queued == BATCH) Jit.compile();
     if (Jit.queued == 0) Jit.since = Harts.at(0).icount;
@@ -75,7 +73,7 @@ export class Jit {
     Jit.queued++;
   }
 
-  /** Forgets all regions; no block names one any more. */
+  /** Forgets all regions; their blocks are gone already. */
   static forget(): void {
     Jit.queued = 0;
     Jit.live = 0;
@@ -84,7 +82,7 @@ export class Jit {
 
   /** Between slices: compiles what is queued, and keeps what is live within bounds. */
   static settle(): void {
-    if (Jit.live + Jit.queued >= MAX_REGIONS) CodeCache.clearCompiled(Jit.hot - (Jit.hot >> AGAIN) - 1);
+    if (Jit.live + Jit.queued >= MAX_REGIONS) CodeCache.clear();
     if (Jit.queued && Harts.at(0).icount - Jit.since >= Jit.patience) Jit.compile();
   }
 

@@ -29,29 +29,6 @@ async function createWatched(ramBytes: number) {
   return watched;
 }
 
-const PAGES = 2400n;
-const BLOCKS = 20;
-
-/** A program of more regions than may be live, entered in turn; a0 counts them, a1 the rounds. */
-function loadManyRegions(pair: JitPair): void {
-  const START = RAM_BASE + PAGE;
-  pair.each((machine) => {
-    for (let page = 0n; page < PAGES; page++) {
-      const code = new Code(START + page * PAGE);
-      for (let n = 0; n < BLOCKS - 1; n++) {
-        // Through a register, or a page would be one region.
-        code.addi(a0, a0, 1).op("auipc", { rd: a2 }).jr(a2, 8);
-      }
-      code.addi(a0, a0, 1);
-      const far = page === PAGES - 1n ? RAM_BASE : code.base + PAGE;
-      code.li(a2, far).jr(a2);
-      machine.put(code);
-    }
-    machine.put(new Code(RAM_BASE).addi(a1, a1, 1).li(a2, START).jr(a2));
-    machine.reset(RAM_BASE, Privilege.M);
-  });
-}
-
 describe("compiled code", () => {
   it("fits its buffers when every instruction takes the most room", async () => {
     const { pair } = await createWatched(4 * MIB);
@@ -70,14 +47,32 @@ describe("compiled code", () => {
     expect(pair.compiled.core.regions.statistics.bytes).toBeGreaterThan(600 * 400);
   });
 
+  const PAGES = 2400n;
+  const BLOCKS = 20;
+
   it.each([
     ["short", 5000],
     ["long", 2_000_000],
   ])("is dropped when there is too much of it, in %s slices", { timeout: 120_000 }, async (_what, slice) => {
     const watched = await createWatched(12 * MIB);
     const { pair } = watched;
+    const START = RAM_BASE + PAGE;
     const total = Number(PAGES) * BLOCKS;
-    loadManyRegions(pair);
+    pair.each((machine) => {
+      for (let page = 0n; page < PAGES; page++) {
+        const code = new Code(START + page * PAGE);
+        for (let n = 0; n < BLOCKS - 1; n++) {
+          // Through a register, or a page would be one region.
+          code.addi(a0, a0, 1).op("auipc", { rd: a2 }).jr(a2, 8);
+        }
+        code.addi(a0, a0, 1);
+        const far = page === PAGES - 1n ? RAM_BASE : code.base + PAGE;
+        code.li(a2, far).jr(a2);
+        machine.put(code);
+      }
+      machine.put(new Code(RAM_BASE).addi(a1, a1, 1).li(a2, START).jr(a2));
+      machine.reset(RAM_BASE, Privilege.M);
+    });
     const rounds = 2;
     for (let done = 0; done < rounds * total * 3.2; done += slice) expect(pair.run(slice)).toBeNull();
     expect(Number(pair.compiled.x(a0))).toBeGreaterThan(rounds * total);
@@ -89,21 +84,6 @@ describe("compiled code", () => {
     expect(drops).toBeGreaterThan(slice < total ? 1 : 0);
     // The table is no larger than what was live.
     expect(pair.compiled.core.regions.table.length).toBeLessThan(2 * MOST_REGIONS);
-  });
-
-  it("comes back sooner than it came at first, where it is still in use", { timeout: 120_000 }, async () => {
-    const { pair } = await createWatched(12 * MIB);
-    const HOT = 32;
-    pair.compiled.exports.setJit(HOT);
-    loadManyRegions(pair);
-    const { statistics } = pair.compiled.core.regions;
-    for (let done = 0; statistics.drops === 0 && done < 10_000_000; done += 20_000) expect(pair.run(20_000)).toBeNull();
-    expect(pair.compiled.x(a1)).toBeLessThanOrEqual(BigInt(HOT) + 1n);
-    const end = pair.compiled.x(a1) + BigInt(HOT / 4);
-    const before = statistics.regions;
-    for (let done = 0; pair.compiled.x(a1) < end && done < 5_000_000; done += 20_000)
-      expect(pair.run(20_000)).toBeNull();
-    expect(statistics.regions - before).toBeGreaterThan(MOST_REGIONS / 2);
   });
 
   it("is dropped with everything decoded when there is no room to decode, and runs on", {
