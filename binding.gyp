@@ -10,6 +10,7 @@
         "native/extended-attribute.cc",
         "native/file.cc",
         "native/file-io.cc",
+        "native/heap.cc",
         "native/interface.cc",
         "native/memory.cc",
         "native/packets.cc",

@@ -7,6 +7,7 @@
 #include "extended-attribute.h"
 #include "file-io.h"
 #include "file.h"
+#include "heap.h"
 #include "interface.h"
 #include "memory.h"
 #include "packets.h"
@@ -47,6 +48,8 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("readFile", Napi::Function::New(env, ReadFile, "readFile"));
   exports.Set("writeFile", Napi::Function::New(env, WriteFile, "writeFile"));
   exports.Set("allocateFile", Napi::Function::New(env, AllocateFile, "allocateFile"));
+  // heap.cc
+  exports.Set("trimHeap", Napi::Function::New(env, TrimHeap, "trimHeap"));
   // interface.cc
   exports.Set("interfaceState", Napi::Function::New(env, InterfaceState, "interfaceState"));
   exports.Set("setInterfaceUp", Napi::Function::New(env, SetInterfaceUp, "setInterfaceUp"));

@@ -48,6 +48,8 @@ export interface NativeAddon {
   /** Ends `mapFile`: ordinary memory again, all zeroes. */
   mapAnonymous(options: { bytes: Uint8Array }): void;
   adviseMemory(options: { bytes: Uint8Array; advice: MemoryAdvice }): void;
+  /** Gives what malloc keeps unused back to the host, on another thread; 1 when there was some. */
+  trimHeap(options: Record<never, never>): Promise<number>;
   /** Answers a descriptor of a file of zeroes that is in memory only. */
   createMemfd(options: { name: string; length: number }): number;
 

@@ -14,6 +14,12 @@ const HEADER_SIZE = 40;
 const RESERVATION_SIZE = 16;
 const Token = { BEGIN_NODE: 1, END_NODE: 2, PROP: 3, NOP: 4, END: 9 } as const;
 
+/**
+ * Free bytes behind a tree. Firmware and boot loaders add to it where it lies: U-Boot puts bootargs and initrd into /chosen,
+ * and takes for granted that there is room (CONFIG_SYS_FDT_PAD, 12 KiB).
+ */
+const ROOM = 16 * 1024;
+
 /** Linux maps no more than this (MAX_FDT_SIZE on RISC-V is 4 MiB of mapping, 2 MiB aligned). */
 export const MAX_FDT_SIZE = 2 * 1024 * 1024;
 const MAX_DEPTH = 64;
@@ -83,7 +89,7 @@ export function writeFdt({ root, reservations }: Fdt): Uint8Array {
   const reservationsAt = HEADER_SIZE;
   const structureAt = reservationsAt + (reservations.length + 1) * RESERVATION_SIZE;
   const stringsAt = structureAt + structure.length;
-  const total = align(stringsAt + strings.length, 8);
+  const total = align(stringsAt + strings.length, 8) + ROOM;
   const bytes = new Uint8Array(total);
   const view = new DataView(bytes.buffer);
   const header = [MAGIC, total, structureAt, stringsAt, reservationsAt, VERSION, LAST_COMPATIBLE_VERSION];

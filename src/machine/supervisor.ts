@@ -12,6 +12,7 @@ import { Core, type CoreModule } from "../wasm/core.js";
 import { ConsolePort } from "./console-port.js";
 import { DiskFailures } from "./disk-failures.js";
 import { closeDrives, type Drive, openDrives } from "./drives.js";
+import { HeapTrim } from "./heap-trim.js";
 import { InputRecorder, InputReplay, type ResetEntry } from "./input-log.js";
 import { JitObserver } from "./jit-observer.js";
 import { LineLog } from "./line-log.js";
@@ -79,6 +80,7 @@ export class Supervisor {
   readonly #sideLog: LineLog;
   readonly #memory: MemoryControl | undefined;
   readonly #diskFailures: DiskFailures;
+  readonly #heap = new HeapTrim();
   #ports: Ports | undefined;
   #running: Running | undefined;
   #stopping = false;
@@ -291,6 +293,7 @@ export class Supervisor {
       onDiskFailure: (drive, failure) => this.#diskFailures.report(drive, failure),
       onInput: () => this.#running?.runner.notify(),
     });
+    machine.core.regions.onInstalled = () => this.#heap.compiled();
     const observer = this.#observe(machine.core);
     const plan = await planBoot(
       { ...boot, rngSeed: seed, ...(kind === "virtio" && { console: "hvc0" }) },

@@ -44,6 +44,8 @@ export interface RegionObserver {
 export class Regions {
   readonly table = new WebAssembly.Table({ initial: GROWTH, element: "anyfunc" });
   readonly statistics: RegionStatistics = { regions: 0, modules: 0, bytes: 0, compileMs: 0, drops: 0 };
+  /** Called after each module. */
+  onInstalled: (() => void) | undefined;
   readonly #memory: WebAssembly.Memory;
   #core: CoreExports | undefined;
   #helpers: WebAssembly.Imports | undefined;
@@ -115,6 +117,7 @@ export class Regions {
     this.statistics.modules += 1;
     this.statistics.bytes += length;
     this.statistics.compileMs += performance.now() - start;
+    this.onInstalled?.();
     return first;
   }
 

@@ -39,7 +39,7 @@ it("two guests on one link reach each other, and see it go down and up when one 
       await left.waitFor(/\n1\r?\n/);
       right.sendLine("head -c 20000000 /dev/urandom >/run/data; nc 10.78.0.1 5001 </run/data; sha256sum </run/data");
       const [, sent] = await right.waitFor(/\n([0-9a-f]{64}) /, 200_000);
-      const [, received] = await left.waitFor(/\n([0-9a-f]{64}) /, 200_000);
+      const [, received] = await left.waitFor(/([0-9a-f]{64}) /, 200_000);
       expect(received).toBe(sent);
     }
     left.sendLine("cat /sys/class/net/eth0/carrier");

@@ -152,6 +152,14 @@ describe("a flattened device tree", () => {
     expect(source).toContain("linux,initrd-end = <0x00 0x02>");
   });
 
+  it("leaves room for what boot loaders add where it lies", () => {
+    const bytes = build();
+    const header = new DataView(bytes.buffer, bytes.byteOffset);
+    const [total, stringsAt, stringsSize] = [4, 12, 32].map((at) => header.getUint32(at)) as [number, number, number];
+    expect(bytes.length).toBe(total);
+    expect(total - stringsAt - stringsSize).toBeGreaterThan(12 * 1024);
+  });
+
   it.each([
     ["no tree", new Uint8Array(100)],
     ["an empty file", new Uint8Array(0)],
