@@ -19,6 +19,7 @@ export * from "./jit/describe";
 export * from "./jit/helpers";
 export { JIT_HOT } from "./jit/jit";
 export * from "./layout";
+export * from "./mmu/bitmap-exports";
 export * from "./virtio/exports";
 
 /** Sets a zeroed memory up for `ramBytes` of guest RAM. Once. */

@@ -7,6 +7,8 @@
  *   0x0003_0000  the compiler's graph of the region at hand, and what waits to be compiled
  *   0x0010_0000  TLB contexts                   MAX_HARTS * TLB_CONTEXTS * TLB_CONTEXT_SIZE
  *   0x0080_0000  dirty bitmap                   one bit a RAM page: written since last cleared
+ *   0x0082_0000  spare bitmap                   the same shape, for whoever on the host works with sets of pages
+ *   0x0084_0000  runs                           what a scan of a bitmap found: (first page, how many) in u32
  *   0x0088_0000  code page index                one u32 a RAM page: its CodePage, or 0
  *   0x00c0_0000  the compiler's buffers: a body, the code section and branch hints it goes into, and their module
  *   0x0100_0000  virtqueues and their requests
@@ -30,6 +32,9 @@ export const TLB_CONTEXTS: u32 = 32;
 export const TLB_CONTEXT_SIZE: usize = 0xd000;
 
 export const DIRTY_BITMAP: usize = 0x0080_0000;
+export const BITMAP_SPARE: usize = 0x0082_0000;
+export const BITMAP_RUNS: usize = 0x0084_0000;
+export const BITMAP_RUNS_END: usize = 0x0088_0000;
 export const CODE_PAGE_INDEX: usize = 0x0088_0000;
 
 export const JIT_BODY: usize = 0x00c0_0000;

@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { VkrunError } from "../errors.js";
 import { Layout } from "../generated/layout.js";
+import type { BitmapOperations } from "./bitmap-operations.js";
 import { enableBranchHints } from "./branch-hints.js";
 import { checkLayout } from "./core-layout.js";
 import { hasFusedMultiplyAdd } from "./fused-multiply-add.js";
@@ -24,7 +25,7 @@ export interface CoreHost {
 }
 
 /** What the core offers. 64-bit integers are BigInt, as wasm has it. See assembly/index.ts. */
-export interface CoreExports extends WebAssembly.Exports {
+export interface CoreExports extends WebAssembly.Exports, BitmapOperations {
   init(ramBytes: number): void;
   hart(index: number): number;
   resetHart(hart: number, pc: bigint, privilege: number, a0: bigint, a1: bigint, sbi: number): void;
