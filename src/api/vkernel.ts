@@ -41,6 +41,8 @@ interface PendingRequest {
 
 export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposable {
   readonly name: string;
+  /** What the guest was booted with. */
+  readonly memoryBytes: number;
   /** The guest's console: write to type, read what it prints. */
   readonly console: VKernelConsole;
   /** The guest's stream ports, by name. */
@@ -51,7 +53,6 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
   readonly vsock: VsockPort | undefined;
   readonly #log: ((record: LogRecord) => void) | undefined;
   readonly #worker: Worker;
-  readonly #ramBytes: number;
   /** Of each port, if that is what it is bound to. */
   readonly #streams: readonly (VKernelConsole | undefined)[];
   #memoryTarget: number | undefined;
@@ -83,7 +84,7 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
     super();
     const { config, frames } = start;
     this.name = config.name;
-    this.#ramBytes = config.ramBytes;
+    this.memoryBytes = config.ramBytes;
     this.#memoryTarget = config.memoryTarget;
     this.#log = log;
     this.#worker = new Worker(new URL("../machine/worker.js", import.meta.url), {
@@ -157,7 +158,7 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
         hint: "Boot it without `balloon: false`.",
       });
     }
-    this.#memoryTarget = parseMemoryTarget(size, this.#ramBytes);
+    this.#memoryTarget = parseMemoryTarget(size, this.memoryBytes);
     this.#post({ type: "memoryTarget", bytes: this.#memoryTarget });
   }
 

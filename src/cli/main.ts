@@ -7,25 +7,19 @@ import { lowerCompilerThreads } from "./compiler-threads.js";
 import { ExitStatus } from "./exit-status.js";
 import { reportError } from "./report-error.js";
 import { runCommand } from "./run-command.js";
+import { subcommands } from "./subcommands.js";
 
 async function version(): Promise<string> {
   const text = await readFile(new URL("../../package.json", import.meta.url), "utf8");
   return (JSON.parse(text) as { version: string }).version;
 }
 
-/** Where one of these is on the command line, `vkrun image` is meant, or is to be shown. */
-const IMAGE_WORDS = ["image", "--help", "-h"];
-
 async function program(): Promise<Command> {
   const vkrun = runCommand()
     .version(await version(), "-V, --version")
     // `vkrun image build -q` is image's own -q.
     .enablePositionalOptions();
-  // What builds images takes longer to load than a guest to start.
-  if (IMAGE_WORDS.some((word) => process.argv.includes(word))) {
-    const { imageCommand } = await import("./image-command.js");
-    vkrun.addCommand(imageCommand());
-  }
+  for (const command of await subcommands(process.argv.slice(2))) vkrun.addCommand(command);
   for (const command of [vkrun, ...vkrun.commands.flatMap((child) => [child, ...child.commands])]) {
     // Errors are printed below, in the form that all of vkrun's errors have.
     command.exitOverride().configureOutput({ outputError: () => undefined });

@@ -14,6 +14,7 @@ import {
   VkrunError,
   type VsockOptions,
 } from "../index.js";
+import { Control } from "./control.js";
 import { defaultImage } from "./default-image.js";
 import { parseDrive } from "./drive-option.js";
 import { EXIT_STATUS_HELP, ExitStatus, exitStatus, SIGNAL_BASE } from "./exit-status.js";
@@ -80,7 +81,7 @@ On a terminal, Ctrl-A x ends the guest and Ctrl-A h shows the other keys.`;
 export function runCommand(): Command {
   return new Command("vkrun")
     .description("Runs a 64-bit RISC-V Linux guest, or a bare-metal program, as an ordinary process.")
-    .usage("[options] [disk]\n       vkrun image <list|build|lock> [options]")
+    .usage("[options] [disk]\n       vkrun <command> [options]")
     .argument(
       "[disk]",
       "disk to boot from: a raw or qcow2 image, a block device, or a URL; without anything to boot: the tiny image",
@@ -147,6 +148,7 @@ async function run(disk: string | undefined, options: RunOptions): Promise<numbe
   // Before the guest's thread, and V8's part in it, exists.
   if (options.perfMap) setFlagsFromString("--perf-basic-prof");
   const boot: BootOptions = { ...(await bootOptions(disk, options)), log };
+  await using control = await Control.open(options.replay === undefined ? options.name : undefined, log);
   await using vkernel = await VKernel.boot(boot);
 
   vkernel.on("jit-stats", (stats) => process.stderr.write(jitStatsTable(stats)));
@@ -160,6 +162,7 @@ async function run(disk: string | undefined, options: RunOptions): Promise<numbe
   };
   for (const [signal, number] of Object.entries(SIGNALS)) process.on(signal, () => stop(SIGNAL_BASE + number));
 
+  await control.listen({ vkernel, stop: () => stop(ExitStatus.OK) });
   using terminal = new Terminal({
     console: vkernel.console,
     stdin: process.stdin,

@@ -1,22 +1,15 @@
 /**
- * The cache: `$XDG_CACHE_HOME/vkrun`, or `~/.cache/vkrun` (XDG Base Directory Specification).
+ * What lies in the cache directory (cache-home.ts), and who may touch it.
  *
  *     packages/SHA256.deb          as fetched; .part while it is not whole
  *     images/NAME-HASH/            disk.img, vmlinuz, initrd, image.json; complete, or not there
  *     images/NAME-HASH.building/   at most one, and only its lock's holder touches it
  */
 import { mkdir } from "node:fs/promises";
-import { homedir } from "node:os";
-import { isAbsolute, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import lockfile from "proper-lockfile";
 import { VkrunError } from "../errors.js";
-
-export function cacheDirectory(env: NodeJS.ProcessEnv = process.env): string {
-  const base = env["XDG_CACHE_HOME"];
-  // "All paths set in these environment variables must be absolute"; others are to be ignored.
-  return join(base !== undefined && isAbsolute(base) ? base : join(homedir(), ".cache"), "vkrun");
-}
 
 export interface LockOptions {
   signal?: AbortSignal | undefined;

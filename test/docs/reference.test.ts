@@ -7,10 +7,20 @@ const flags = (text: string): string[] => [...new Set(text.match(/(?<![\w-])--[a
 it("docs/cli.md lists the options of vkrun, all of them and no others", () => {
   const help = execFileSync(process.execPath, ["dist/cli/main.js", "run", "--help"], { encoding: "utf8" });
   const options = help.slice(help.indexOf("Options:"), help.indexOf("Exit status:"));
-  const table = readFileSync("docs/cli.md", "utf8").match(/^\| `.*$/gm) ?? [];
+  const page = readFileSync("docs/cli.md", "utf8");
+  const section = page.slice(page.indexOf("## Options"), page.indexOf("## Drives"));
+  const table = section.match(/^\| `.*$/gm) ?? [];
   // The first cell of a row: what follows explains, and may mention other options.
   const listed = flags(table.map((row) => row.split(" | ")[0]).join("\n"));
   expect(listed).toEqual(flags(options));
+});
+
+it.each(["ps", "balloon", "stop"])("docs/cli.md lists the options of `vkrun %s`", (command) => {
+  const help = execFileSync(process.execPath, ["dist/cli/main.js", command, "--help"], { encoding: "utf8" });
+  const rows = readFileSync("docs/cli.md", "utf8").match(new RegExp(`^\\| \`vkrun ${command}\\b.*$`, "gm")) ?? [];
+  expect(rows).not.toEqual([]);
+  const listed = flags(rows.map((row) => row.split(" | ")[0]).join("\n"));
+  expect(listed).toEqual(flags(help.slice(help.indexOf("Options:"))).filter((option) => option !== "--help"));
 });
 
 it("docs/api.md lists the options of VKernel.boot, all of them and no others", () => {

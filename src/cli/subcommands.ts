@@ -1,0 +1,21 @@
+/**
+ * The words that may stand behind `vkrun`, and what loads each. Loading is put off until a word is on the command line: what
+ * builds images, for one, takes longer to load than a guest to start.
+ */
+import type { Command } from "commander";
+
+const control = () => import("./control-command.js");
+
+const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
+  image: async () => (await import("./image-command.js")).imageCommand(),
+  ps: async () => (await control()).psCommand(),
+  balloon: async () => (await control()).balloonCommand(),
+  stop: async () => (await control()).stopCommand(),
+};
+
+/** Those that are meant by these arguments, and some that are not; all of them where they are to be shown. */
+export async function subcommands(args: readonly string[]): Promise<Command[]> {
+  const all = args.some((word) => word === "--help" || word === "-h");
+  const meant = Object.entries(LOADERS).filter(([word]) => all || args.includes(word));
+  return Promise.all(meant.map(([, load]) => load()));
+}
