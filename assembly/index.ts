@@ -20,6 +20,7 @@ export * from "./jit/helpers";
 export { JIT_HOT } from "./jit/jit";
 export * from "./layout";
 export * from "./mmu/bitmap-exports";
+export * from "./mmu/vmspace-exports";
 export * from "./virtio/exports";
 
 /** Sets a zeroed memory up for `ramBytes` of guest RAM. Once. */

@@ -4,6 +4,7 @@
  *   0x0000_0400  data of the module itself (asc --memoryBase)
  *   0x0001_0000  Hart[MAX_HARTS]                HART_STRIDE apart
  *   0x0002_0000  Machine: RAM size, code cache cursors
+ *   0x0002_8000  VmspaceRoot[]                  tables that satp pointed to, and behind them the walk at hand
  *   0x0003_0000  the compiler's graph of the region at hand, and what waits to be compiled
  *   0x0010_0000  TLB contexts                   MAX_HARTS * TLB_CONTEXTS * TLB_CONTEXT_SIZE
  *   0x0080_0000  dirty bitmap                   one bit a RAM page: written since last cleared
@@ -15,6 +16,7 @@
  *   0x0200_0000  writable map                   one byte a RAM page: 1 while some store TLB may hold it
  *   0x0210_0000  CodePage[]                     one for each RAM page that code ran from
  *   0x0800_0000  predecoded operations          bump-allocated, dropped as a whole when full
+ *   0x0fc0_0000  page counts                    two u16 a RAM page: who maps it, while address spaces are measured
  *   0x1000_0000  guest RAM                      guest-physical 0x8000_0000
  */
 
@@ -23,6 +25,10 @@ export const HART_BASE: usize = 0x0001_0000;
 export const HART_STRIDE: usize = 0x2000;
 
 export const MACHINE_BASE: usize = 0x0002_0000;
+
+export const VMSPACE_ROOTS: usize = 0x0002_8000;
+export const VMSPACE_ROOTS_END: usize = 0x0002_c000;
+export const VMSPACE_WALK: usize = 0x0002_c000;
 
 export const JIT_GRAPH: usize = 0x0003_0000;
 export const JIT_QUEUE: usize = 0x0003_8000;
@@ -53,7 +59,10 @@ export const WRITABLE_MAP: usize = 0x0200_0000;
 export const CODE_PAGES: usize = 0x0210_0000;
 export const CODE_PAGES_END: usize = 0x0800_0000;
 export const OPS_BASE: usize = 0x0800_0000;
-export const OPS_END: usize = 0x1000_0000;
+export const OPS_END: usize = 0x0fc0_0000;
+
+export const VMSPACE_PAGES: usize = 0x0fc0_0000;
+export const VMSPACE_PAGES_END: usize = 0x1000_0000;
 
 export const RAM_OFFSET: usize = 0x1000_0000;
 export const RAM_BASE: u64 = 0x8000_0000;

@@ -17,6 +17,7 @@ export { type NetworkedVKernel, VKernel, type VKernelEvents, type VsockVKernel }
 export type { VsockOptions, VsockPort } from "./api/vsock-port.js";
 export { VkrunError, type VkrunErrorCode, type VkrunErrorOptions } from "./errors.js";
 export type {
+  AddressSpaceMode,
   BalloonStats,
   ConsoleKind,
   ConsoleSize,
@@ -30,5 +31,7 @@ export type {
   ShareOwners,
   Stats,
   VirtioCounters,
+  Vmspace,
+  Vmspaces,
 } from "./machine/machine-config.js";
 export type { LogLevel } from "./machine/protocol.js";

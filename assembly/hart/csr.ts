@@ -4,6 +4,7 @@
 import { Fp } from "../isa/fp/flags";
 import { PMP_ENTRIES, Pmp } from "../mmu/pmp";
 import { Tlb } from "../mmu/tlb";
+import { VmspaceRoots } from "../mmu/vmspace-roots";
 import { Csr, Ip, Mstatus, Privilege, SatpMode } from "../shared/privileged";
 import { Counters } from "./counters";
 import { Hart, Leave } from "./hart";
@@ -327,6 +328,7 @@ export class Csrs {
     // A mode that does not exist leaves the whole register as it was (4.1.11).
     if (mode != SatpMode.BARE && (mode < SatpMode.SV39 || mode > SatpMode.SV57)) return;
     hart.satp = value;
+    if (mode != SatpMode.BARE) VmspaceRoots.note(value);
     Tlb.satpChanged(hart);
     hart.leave |= Leave.NEXT;
   }

@@ -4,7 +4,15 @@ import { Worker } from "node:worker_threads";
 import { VkrunError } from "../errors.js";
 import { decodeError } from "../machine/error-wire.js";
 import { FrameCredit } from "../machine/frame-credit.js";
-import type { DiskError, Exit, JitStats, MachineConfig, MemoryStats, Stats } from "../machine/machine-config.js";
+import type {
+  DiskError,
+  Exit,
+  JitStats,
+  MachineConfig,
+  MemoryStats,
+  Stats,
+  Vmspaces,
+} from "../machine/machine-config.js";
 import type { FrameCounts, FromWorker, Requests, ToWorker, WorkerStart } from "../machine/protocol.js";
 import { Core } from "../wasm/core.js";
 import { type BootOptions, type LogRecord, resolveOptions } from "./boot-options.js";
@@ -170,6 +178,14 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
   /** What the guest's balloon holds, and what the guest says of its memory. */
   memoryStats(): Promise<MemoryStats> {
     return this.#request("memoryStats");
+  }
+
+  /**
+   * The guest's address spaces, and how much of its memory each has, found by walking its page tables. A guest that runs meanwhile
+   * changes them: pause it for sums that add up.
+   */
+  vmspaces(): Promise<Vmspaces> {
+    return this.#request("vmspaces");
   }
 
   /** SHA-256 of guest RAM. It means most while the guest is paused. */

@@ -1,9 +1,11 @@
-/** `vkrun ps`, `vkrun balloon` and `vkrun stop`: what can be said to vkernels that run. */
+/** `vkrun ps`, `vkrun balloon`, `vkrun vmspaces` and `vkrun stop`: what can be said to vkernels that run. */
 import { Command } from "commander";
+import type { Vmspaces } from "../index.js";
 import { ControlClient } from "./control-client.js";
 import { listEntries, type VKernelEntry } from "./control-folder.js";
 import type { VKernelStatus } from "./control-protocol.js";
 import { duration, mebibytes, textTable } from "./text-table.js";
+import { vmspacesTable } from "./vmspaces-table.js";
 
 /** For a vkernel to say how it is. One that is stopped never does. */
 const STATUS_MS = 2000;
@@ -27,6 +29,18 @@ export function balloonCommand(): Command {
       using client = await ControlClient.connect(name);
       const { targetBytes } = await client.request<{ targetBytes: number }>("balloon", { size });
       process.stdout.write(`${name} is to be left with ${mebibytes(targetBytes)} MiB\n`);
+    });
+}
+
+export function vmspacesCommand(): Command {
+  return new Command("vmspaces")
+    .description("show a running guest's address spaces, and how much of its memory each has")
+    .argument("<name>", "name of the vkernel")
+    .option("--json", "print JSON instead of a table")
+    .action(async (name: string, { json }: { json?: boolean }) => {
+      using client = await ControlClient.connect(name);
+      const found = await client.request<Vmspaces>("vmspaces");
+      process.stdout.write(json === true ? `${JSON.stringify(found, undefined, 2)}\n` : vmspacesTable(found));
     });
 }
 

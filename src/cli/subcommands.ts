@@ -10,6 +10,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   image: async () => (await import("./image-command.js")).imageCommand(),
   ps: async () => (await control()).psCommand(),
   balloon: async () => (await control()).balloonCommand(),
+  vmspaces: async () => (await control()).vmspacesCommand(),
   stop: async () => (await control()).stopCommand(),
 };
 

@@ -30,6 +30,7 @@ export function controlHandlers({ name, vkernel, stop }: VKernelControl): Contro
       vkernel.setMemoryTarget(size);
       return { targetBytes: vkernel.memoryTarget };
     },
+    vmspaces: () => vkernel.vmspaces(),
     stop: async () => stop(),
   };
 }

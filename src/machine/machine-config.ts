@@ -247,6 +247,44 @@ export interface MemoryStats {
   readonly guest: BalloonStats;
 }
 
+export type AddressSpaceMode = "sv39" | "sv48" | "sv57";
+
+/** What page tables map, in bytes. */
+interface MappedBytes {
+  /** Whatever is behind it, and as often as it is mapped. */
+  readonly mappedBytes: number;
+  /** RAM, each page once. */
+  readonly residentBytes: number;
+  /** Of what is mapped, what was used, and what was written, as far as the guest has not cleared that. */
+  readonly accessedBytes: number;
+  readonly dirtyBytes: number;
+  /** RAM that the page tables themselves take. */
+  readonly tableBytes: number;
+  /** False: the tables go on without end, or nearly, and counting was given up. */
+  readonly isComplete: boolean;
+}
+
+/** An address space of the guest; for a Linux guest, a process. Only the user half of it, the lower one, is counted. */
+export interface Vmspace extends MappedBytes {
+  /** Guest-physical address of the root table. */
+  readonly root: number;
+  readonly mode: AddressSpaceMode;
+  readonly asid: number;
+  /** It is the one in satp. */
+  readonly isCurrent: boolean;
+  /** Resident in this one and in others. */
+  readonly sharedBytes: number;
+  /** Resident, a page that k address spaces have counted 1/k ("PSS"). */
+  readonly proportionalBytes: number;
+}
+
+/** Last used first. */
+export interface Vmspaces {
+  readonly spaces: readonly Vmspace[];
+  /** The upper half of the current address space, which a kernel has in all of them. Undefined before the guest has any. */
+  readonly kernel: MappedBytes | undefined;
+}
+
 /** Limits that `ramBytes` must keep to. */
 export const MemoryLimits = Object.freeze({
   /** A bare-metal program can do with less; nothing that boots can. */

@@ -1,7 +1,7 @@
 /** What the caller's thread and the vkernel's own say to each other. */
 import type { CoreModule } from "../wasm/core.js";
 import type { WireError } from "./error-wire.js";
-import type { DiskError, Exit, JitStats, MachineConfig, MemoryStats, Stats } from "./machine-config.js";
+import type { DiskError, Exit, JitStats, MachineConfig, MemoryStats, Stats, Vmspaces } from "./machine-config.js";
 
 /** Given to the worker at its start. */
 export interface WorkerStart {
@@ -24,6 +24,7 @@ export interface Requests {
   memoryHash: string;
   stats: Stats;
   memoryStats: MemoryStats;
+  vmspaces: Vmspaces;
   pause: null;
   resume: null;
 }

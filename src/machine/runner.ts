@@ -45,7 +45,7 @@ export interface RunnerParts {
 export const MAX_SLICE = 0xffff_ffff;
 
 /** Lets the event loop take one turn: timers, completed I/O, messages. */
-const eventLoopTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+export const eventLoopTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 export abstract class Runner {
   protected readonly parts: RunnerParts;

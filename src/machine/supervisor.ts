@@ -18,7 +18,16 @@ import { JitObserver } from "./jit-observer.js";
 import { LineLog } from "./line-log.js";
 import { LiveRunner } from "./live-runner.js";
 import { Machine } from "./machine.js";
-import type { ConsoleSize, DiskError, Exit, JitStats, MachineConfig, MemoryStats, Stats } from "./machine-config.js";
+import type {
+  ConsoleSize,
+  DiskError,
+  Exit,
+  JitStats,
+  MachineConfig,
+  MemoryStats,
+  Stats,
+  Vmspaces,
+} from "./machine-config.js";
 import { MemoryControl } from "./memory-control.js";
 import { type Network, openNetwork, recordedNetwork, replayNetwork } from "./network.js";
 import type { EmbedderPort } from "./network-port.js";
@@ -29,10 +38,11 @@ import type { LogLevel } from "./protocol.js";
 import { clearMemory, hashRam, residentBytes } from "./ram-contents.js";
 import { ReplayInputs } from "./replay-inputs.js";
 import { ReplayRunner, replayMismatch } from "./replay-runner.js";
-import type { GuestEnd, Runner, RunnerParts } from "./runner.js";
+import { eventLoopTurn, type GuestEnd, type Runner, type RunnerParts } from "./runner.js";
 import { openShares, type Share } from "./shares.js";
 import { Symbols } from "./symbols.js";
 import { Tohost } from "./tohost.js";
+import { measureVmspaces } from "./vmspaces.js";
 import { openVsock, type Vsock } from "./vsock.js";
 
 export interface SupervisorEvents {
@@ -90,6 +100,7 @@ export class Supervisor {
   #windowSize: ConsoleSize | undefined;
   #bootSize: ConsoleSize | undefined;
   #symbols: Symbols | undefined;
+  #measuring: Promise<unknown> = Promise.resolve();
 
   constructor(config: MachineConfig, module: CoreModule, events: SupervisorEvents, network?: EmbedderPort) {
     this.#config = config;
@@ -171,6 +182,26 @@ export class Supervisor {
 
   memoryHash(): string | undefined {
     return this.#running === undefined ? undefined : hashRam(this.#running.machine.core.ram);
+  }
+
+  /** One walk at a time: it keeps its place in linear memory. */
+  vmspaces(): Promise<Vmspaces> {
+    const measured = this.#measuring.then(() => this.#measure());
+    this.#measuring = measured.catch(() => undefined);
+    return measured;
+  }
+
+  async #measure(): Promise<Vmspaces> {
+    const machine = this.#running?.machine;
+    if (machine === undefined) return { spaces: [], kernel: undefined };
+    const walks = measureVmspaces(machine.core, machine.hart);
+    for (;;) {
+      const { done, value } = walks.next();
+      if (done) return value;
+      await eventLoopTurn();
+      // The guest rebooted: of what was there nothing is left.
+      if (this.#running?.machine !== machine) return { spaces: [], kernel: undefined };
+    }
   }
 
   stats(): Stats {

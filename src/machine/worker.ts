@@ -43,6 +43,8 @@ function answer(what: keyof Requests): unknown {
       return supervisor.stats();
     case "memoryStats":
       return supervisor.memoryStats();
+    case "vmspaces":
+      return supervisor.vmspaces();
     case "pause":
       supervisor.pause();
       return null;

@@ -11,6 +11,7 @@ import { enableBranchHints } from "./branch-hints.js";
 import { checkLayout } from "./core-layout.js";
 import { hasFusedMultiplyAdd } from "./fused-multiply-add.js";
 import { Regions } from "./regions.js";
+import type { VmspaceOperations } from "./vmspace-operations.js";
 
 /** What the core asks of its host, in the middle of a guest instruction. See assembly/host.ts. */
 export interface CoreHost {
@@ -25,7 +26,7 @@ export interface CoreHost {
 }
 
 /** What the core offers. 64-bit integers are BigInt, as wasm has it. See assembly/index.ts. */
-export interface CoreExports extends WebAssembly.Exports, BitmapOperations {
+export interface CoreExports extends WebAssembly.Exports, BitmapOperations, VmspaceOperations {
   init(ramBytes: number): void;
   hart(index: number): number;
   resetHart(hart: number, pc: bigint, privilege: number, a0: bigint, a1: bigint, sbi: number): void;

@@ -4,12 +4,15 @@ import { expect, it } from "vitest";
 import { Layout } from "../../src/generated/layout.js";
 
 const PAGES = Layout.RAM.MAX / Layout.PAGE.SIZE;
-const { HART, MACHINE, TLB, WRITABLE, DIRTY, CODE, VIRTQ, OPS, RAM } = Layout;
+const { HART, MACHINE, TLB, WRITABLE, DIRTY, CODE, VIRTQ, OPS, RAM, VMSPACE, JIT } = Layout;
 
 it("areas of linear memory do not overlap, with as much RAM and as many harts as there can be", () => {
   const areas: readonly (readonly [name: string, start: number, end: number])[] = [
     ["harts", HART.BASE, HART.BASE + Layout.MAX.HARTS * HART.STRIDE],
     ["machine", MACHINE.BASE, MACHINE.BASE + 16],
+    ["roots of address spaces", VMSPACE.ROOTS, VMSPACE.ROOTS_END],
+    ["a walk of an address space", VMSPACE.WALK, JIT.GRAPH],
+    ["counts of pages", VMSPACE.PAGES, VMSPACE.PAGES + 4 * PAGES],
     ["TLB contexts", TLB.BASE, TLB.BASE + Layout.MAX.HARTS * TLB.CONTEXTS * TLB.CONTEXT_SIZE],
     ["dirty bitmap", DIRTY.BITMAP, DIRTY.BITMAP + PAGES / 8],
     ["code page index", CODE.PAGE_INDEX, CODE.PAGE_INDEX + 4 * PAGES],
