@@ -96,7 +96,7 @@ describe("on a terminal", () => {
   ])("SIG%s restores it and ends with status %i", async (signal, status) => {
     await using tmux = await start();
     await tmux.type("s");
-    const [, pid] = await tmux.waitFor(/^pid=(\d+)$/m);
+    const [, pid] = await tmux.waitFor(/pid=(\d+)$/m);
     process.kill(Number(pid), `SIG${signal}`);
     await tmux.waitFor(new RegExp(`status=${status}`));
     await expectRestored(tmux);
