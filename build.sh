@@ -44,7 +44,8 @@ requirements() {
     check) echo "shellcheck=shellcheck" ;;
     bench)
       echo "qemu-system-riscv64=qemu-system-riscv|qemu-system-misc riscv64-linux-gnu-gcc=gcc-riscv64-linux-gnu" \
-        "/usr/riscv64-linux-gnu/lib/libc.a=libc6-dev-riscv64-cross qemu-img=qemu-utils"
+        "/usr/riscv64-linux-gnu/lib/libc.a=libc6-dev-riscv64-cross qemu-img=qemu-utils" \
+        "cc=gcc ip=iproute2 passt=passt"
       ;;
     test)
       echo "qemu-system-riscv64=qemu-system-riscv|qemu-system-misc riscv64-linux-gnu-gcc=gcc-riscv64-linux-gnu" \

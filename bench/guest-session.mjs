@@ -137,3 +137,18 @@ export async function withGuests(machines, prepare, task) {
     for (const guest of guests) await guest[Symbol.asyncDispose]();
   }
 }
+
+/**
+ * Runs a command of both guests' shells by turns and answers how long it took.
+ * @param {GuestSession[]} guests
+ * @param {(name: import("./machines.mjs").MachineName) => string} command
+ * @param {{ runs: number, timeoutSeconds: number }} options
+ */
+export async function timeByTurns(guests, command, { runs, timeoutSeconds }) {
+  const seconds = { QEMU: /** @type {number[]} */ ([]), vkrun: /** @type {number[]} */ ([]) };
+  for (let run = 0; run < runs; run++) {
+    for (const guest of guests)
+      seconds[guest.name].push((await guest.run(command(guest.name), timeoutSeconds)).seconds);
+  }
+  return seconds;
+}

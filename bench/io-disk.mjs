@@ -4,6 +4,7 @@
 import { execFileSync } from "node:child_process";
 import { closeSync, fsyncSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { compare, printRow } from "./comparison.mjs";
+import { timeByTurns } from "./guest-session.mjs";
 import { compileProgram, writePayload } from "./payload.mjs";
 
 const OUTPUT = "build/bench";
@@ -57,8 +58,7 @@ function prepareImage(machine, format) {
 /** @type {import("./io.mjs").IoPart} */
 export const disk = {
   names: ROWS.map(({ name }) => name),
-  payload: "/dev/vdb",
-  prepareHost() {
+  async prepareHost() {
     mkdirSync(OUTPUT, { recursive: true });
     const ownDrives = /** @type {Format[]} */ (["raw", "qcow2"]).map((format) => ({
       format,
@@ -71,10 +71,7 @@ export const disk = {
     if (row === undefined) throw new Error(`there is no row ${name}`);
     const { args, count, bytes, ...rest } = TRANSFERS[row.transfer];
     const command = `/run/disk-io ${DEVICES[row.format]} ${args} ${count}${"random" in rest ? " random" : ""}`;
-    const seconds = { QEMU: /** @type {number[]} */ ([]), vkrun: /** @type {number[]} */ ([]) };
-    for (let run = 0; run < runs; run++) {
-      for (const guest of guests) seconds[guest.name].push((await guest.run(command, ROW_SECONDS)).seconds);
-    }
+    const seconds = await timeByTurns(guests, () => command, { runs, timeoutSeconds: ROW_SECONDS });
     const compared = compare(name, seconds);
     const perSecond = { qemu: count / compared.qemu.median, vkrun: count / compared.vkrun.median };
     printRow(compared, `${rate(perSecond.qemu, bytes)}, ${rate(perSecond.vkrun, bytes)}`);

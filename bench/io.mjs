@@ -1,10 +1,12 @@
 // @ts-check
 // Suite `io`: what devices move between guest and host, in `tiny`. A part of it is a list of rows and a way to run one; both guests
-// are booted once for all parts.
+// are booted once for each part.
 import { printHeader, printMean, SPEED_MEANS } from "./comparison.mjs";
 import { withGuests } from "./guest-session.mjs";
 import { findImage } from "./images.mjs";
 import { disk } from "./io-disk.mjs";
+import { folder } from "./io-folder.mjs";
+import { tap, user } from "./io-net.mjs";
 import { linux } from "./machines.mjs";
 import { pick } from "./options.mjs";
 
@@ -14,49 +16,65 @@ const BOOT_SECONDS = 180;
 /** @typedef {import("./guest-session.mjs").GuestSession} GuestSession */
 
 /**
+ * What a part needs on the host. Drives are found as /dev/vdb and on.
+ * @typedef {object} IoHost
+ * @property {string[]} drives  the first holds the part's programs
+ * @property {import("./machines.mjs").OwnDrive[]} [ownDrives]
+ * @property {Record<import("./machines.mjs").MachineName, string[]>} [devices]
+ * @property {(command: string[]) => string[]} [wrap]
+ * @property {Record<import("./machines.mjs").MachineName, string>} [setup]  a command of the guest's shell
+ * @property {() => Promise<void>} [end]
+ */
+
+/**
  * @typedef {object} IoPart
  * @property {string[]} names  of its rows
- * @property {() => { drives: string[], ownDrives: import("./machines.mjs").OwnDrive[] }} prepareHost
- *   what the guests need: drives are found as /dev/vdb and on, in the order of the parts
- * @property {string} payload  the number of the drive that holds its programs
+ * @property {() => Promise<IoHost>} prepareHost
  * @property {(guests: GuestSession[], name: string, runs: number) => Promise<import("./comparison.mjs").Row & object>} compare
  * @property {(rows: (import("./comparison.mjs").Row & object)[]) => void} [conclude]  prints what rows say together
  */
 
 /** @type {IoPart[]} */
-const PARTS = [disk];
+const PARTS = [disk, folder, tap, user];
+const PAYLOAD = "/dev/vdb";
 
 /** @param {import("./options.mjs").BenchOptions} options */
 export async function runIoSuite({ runs, jit, only }) {
-  const names = pick(
-    "row",
-    PARTS.flatMap((part) => part.names),
-    only,
-  );
-  const parts = PARTS.filter((part) => part.names.some((name) => names.includes(name)));
-  const prepared = parts.map((part) => part.prepareHost());
-  const machines = linux(await findImage("tiny"), jit, {
-    drives: prepared.flatMap(({ drives }) => drives),
-    ownDrives: prepared.flatMap(({ ownDrives }) => ownDrives),
-  });
+  const all = PARTS.flatMap((part) => part.names);
+  const names = pick("row", all, only);
+  const image = await findImage("tiny");
   printHeader("transfer");
-  const rows = await withGuests(
-    machines,
-    async (guest) => {
-      await guest.waitFor(PROMPT, BOOT_SECONDS);
-      for (const { payload } of parts) guest.type(`tar -xf ${payload} -C /run && . /run/session.sh\n`);
-      await guest.run("true", BOOT_SECONDS);
-    },
-    async (guests) => {
-      const done = [];
-      for (const part of parts) {
-        const own = [];
-        for (const name of part.names) if (names.includes(name)) own.push(await part.compare(guests, name, runs));
-        part.conclude?.(own);
-        done.push(...own);
-      }
-      return done;
-    },
-  );
+  const rows = [];
+  for (const part of PARTS) {
+    const own = part.names.filter((name) => names.includes(name));
+    if (own.length > 0) rows.push(...(await runPart(part, own, { image, runs, jit })));
+  }
   return { suite: "io", runs, jit, speedMeans: SPEED_MEANS, geometricMeanSpeed: printMean(rows), rows };
+}
+
+/**
+ * @param {IoPart} part
+ * @param {string[]} names
+ * @param {{ image: import("./images.mjs").Image, runs: number, jit: import("./machines.mjs").JitMode }} options
+ */
+async function runPart(part, names, { image, runs, jit }) {
+  const { setup, end, ...machineOptions } = await part.prepareHost();
+  try {
+    return await withGuests(
+      linux(image, jit, machineOptions),
+      async (guest) => {
+        await guest.waitFor(PROMPT, BOOT_SECONDS);
+        guest.type(`tar -xf ${PAYLOAD} -C /run && . /run/session.sh\n`);
+        await guest.run(setup?.[guest.name] ?? "true", BOOT_SECONDS);
+      },
+      async (guests) => {
+        const rows = [];
+        for (const name of names) rows.push(await part.compare(guests, name, runs));
+        part.conclude?.(rows);
+        return rows;
+      },
+    );
+  } finally {
+    await end?.();
+  }
 }

@@ -9,6 +9,15 @@
 
 /** A drive that is written, an image for each machine. @typedef {{ format: string, files: Record<MachineName, string> }} OwnDrive */
 
+/**
+ * @typedef {object} LinuxOptions
+ * @property {string} [memory]
+ * @property {string[]} [drives]
+ * @property {OwnDrive[]} [ownDrives]
+ * @property {Record<MachineName, string[]>} [devices]  options for other devices; without them there is no network
+ * @property {(command: string[]) => string[]} [wrap]  makes the command into one that runs it elsewhere
+ */
+
 const VKRUN = [process.execPath, "dist/cli/main.js", "--quiet"];
 const QEMU = ["qemu-system-riscv64", "-M", "virt", "-display", "none", "-monitor", "none", "-serial", "stdio"];
 
@@ -30,10 +39,11 @@ export function bareMetal(elf, jit) {
  * drives are `vdb` and so on. Nothing that the guest writes is kept, but on `ownDrives`, which come last.
  * @param {import("./images.mjs").Image} image
  * @param {JitMode} jit
- * @param {{ memory?: string, drives?: string[], ownDrives?: OwnDrive[] }} [options]
+ * @param {LinuxOptions} [options]
  * @returns {Machine[]}
  */
-export function linux({ disk, kernel, initrd, append }, jit, { memory = "512M", drives = [], ownDrives = [] } = {}) {
+export function linux({ disk, kernel, initrd, append }, jit, options = {}) {
+  const { memory = "512M", drives = [], ownDrives = [], devices, wrap = (command) => command } = options;
   const qemuDrives = [
     ...[disk, ...drives].map((file) => `file=${file},format=raw,snapshot=on`),
     ...ownDrives.map(({ format, files }) => `file=${files.QEMU},format=${format}`),
@@ -45,14 +55,13 @@ export function linux({ disk, kernel, initrd, append }, jit, { memory = "512M", 
     ...drives,
     ...ownDrives.map(({ format, files }) => `file=${files.vkrun},format=${format},snapshot=off`),
   ].flatMap((drive) => ["--drive", drive]);
+  const { QEMU: qemuDevices, vkrun: vkrunDevices } = devices ?? { QEMU: [], vkrun: ["--net", "none"] };
+  const qemuBoot = ["-m", memory, "-kernel", kernel, "-initrd", initrd, "-append", append];
   return [
-    {
-      name: "QEMU",
-      command: [...QEMU, "-m", memory, "-kernel", kernel, "-initrd", initrd, "-append", append, ...qemuDrives],
-    },
+    { name: "QEMU", command: wrap([...QEMU, ...qemuBoot, ...qemuDrives, ...qemuDevices]) },
     {
       name: "vkrun",
-      command: [...VKRUN, "--jit", jit, "--net", "none", "--snapshot", "-m", memory, ...vkrunDrives, disk],
+      command: wrap([...VKRUN, "--jit", jit, ...vkrunDevices, "--snapshot", "-m", memory, ...vkrunDrives, disk]),
     },
   ];
 }

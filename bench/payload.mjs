@@ -6,12 +6,21 @@ import { mkdirSync } from "node:fs";
 const OUTPUT = "build/bench";
 const SOURCES = "bench/guest";
 
-/** Compiles `bench/guest/NAME.c` as a static program and answers its path. @param {string} name */
+/** Compiles `bench/guest/NAME.c` as a static program for guests and answers its path. @param {string} name */
 export function compileProgram(name) {
+  return compile("riscv64-linux-gnu-gcc", name, `${OUTPUT}/${name}`);
+}
+
+/** The same for the host: what guests talk to. @param {string} name */
+export function compileHostProgram(name) {
+  return compile("cc", name, `${OUTPUT}/${name}-host`);
+}
+
+/** @param {string} compiler @param {string} name @param {string} program */
+function compile(compiler, name, program) {
   mkdirSync(OUTPUT, { recursive: true });
-  const program = `${OUTPUT}/${name}`;
   const flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-static"];
-  execFileSync("riscv64-linux-gnu-gcc", [...flags, `${SOURCES}/${name}.c`, "-o", program], { stdio: "inherit" });
+  execFileSync(compiler, [...flags, `${SOURCES}/${name}.c`, "-o", program], { stdio: "inherit" });
   return program;
 }
 

@@ -1,13 +1,29 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, chownSync, constants, copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { GuestProcess } from "../support/guest-process.js";
 import { NetworkNamespace } from "../support/network-namespace.js";
+import { tinyImage } from "../support/tiny-image.js";
 
 const ETH0 = "until [ -d /sys/class/net/eth0 ]; do sleep 0.2; done";
-/** Sent and received by nc, and compared by their hashes. */
+/** Sent and received by nc, and compared by their hashes. It writes 1 KiB at a time, so these are small segments. */
 const BYTES = 24 * 2 ** 20;
+const NOBODY = 65_534;
+/** Sent and received by net-io, in segments as long as guest and host like. */
+const LONG_MIB = 32;
+
+/** Runs a command as an ordinary user, where /dev/net/tun is for everybody: on most systems, though not in all containers. */
+const AS_NOBODY = [
+  ...["unshare", "--mount", "sh", "-ec"],
+  `mount -t tmpfs none /dev/net
+  mknod -m 666 /dev/net/tun c 10 200
+  exec setpriv --reuid=${NOBODY} --regid=${NOBODY} --clear-groups -- "$@"`,
+  "sh",
+];
 
 let network: NetworkNamespace;
 let folder: string;
@@ -27,6 +43,47 @@ async function configure(guest: GuestProcess): Promise<void> {
   await guest.run(`${ETH0}; while pidof udhcpc >/dev/null; do killall -q udhcpc; sleep 0.2; done`);
   await guest.run("ip link set eth0 up; ip addr add 10.77.0.2/24 dev eth0");
   await guest.run("echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad; ip -6 addr add fd77::2/64 dev eth0");
+}
+
+/** Frames and bytes that the host got from the guest, and that it sent to it. */
+async function counted(tap: string): Promise<{ received: Count; sent: Count }> {
+  const [link] = JSON.parse(await network.ip(`-s -j link show ${tap}`)) as [{ stats64: { rx: Count; tx: Count } }];
+  return { received: link.stats64.rx, sent: link.stats64.tx };
+}
+
+interface Count {
+  readonly bytes: number;
+  readonly packets: number;
+}
+
+/** The mean length of the frames between two counts. */
+function frameLength(before: Count, after: Count): number {
+  return (after.bytes - before.bytes) / (after.packets - before.packets);
+}
+
+/** `bench/guest/net-io.c` for the guest, in a folder to be shared, and for the host. */
+async function compileNetIo(): Promise<{ shared: string; onHost: string }> {
+  const shared = join(folder, "programs");
+  mkdirSync(shared);
+  const onHost = join(folder, "net-io");
+  const compile = (compiler: string, to: string) =>
+    execa(compiler, ["-static", "-O1", "-o", to, "bench/guest/net-io.c"]);
+  await Promise.all([compile("riscv64-linux-gnu-gcc", join(shared, "net-io")), compile("cc", onHost)]);
+  return { shared, onHost };
+}
+
+/** The other end of net-io, until it is disposed of. */
+async function serve(onHost: string): Promise<AsyncDisposable> {
+  const [program, ...args] = network.command([onHost, "serve", "10.77.0.1", "5201"]);
+  const server = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const ended = once(server, "exit");
+  await Promise.race([once(server.stdout, "data"), ended]);
+  return {
+    async [Symbol.asyncDispose]() {
+      server.kill();
+      await ended;
+    },
+  };
 }
 
 describe("a guest on a tap", () => {
@@ -65,6 +122,38 @@ describe("a guest on a tap", () => {
     // A tap that was made for the guest goes with it.
     expect(await network.ip("-br link")).not.toContain("vknet0");
   });
+
+  it.runIf(process.getuid?.() === 0)(
+    "that belongs to an ordinary user serves that user, with long segments both ways",
+    {
+      timeout: 900_000,
+    },
+    async () => {
+      const { shared, onHost } = await compileNetIo();
+      await network.ip(`tuntap add dev vknet2 mode tap user ${NOBODY}`);
+      await network.ip("addr add 10.77.0.1/24 dev vknet2");
+      await network.ip("link set vknet2 up");
+      const image = join(folder, "disk.img");
+      copyFileSync(await tinyImage(), image, constants.COPYFILE_FICLONE);
+      chownSync(image, NOBODY, NOBODY);
+      chmodSync(folder, 0o755);
+      const args = ["--net", "tap:vknet2", "--share", `${shared}:programs:ro`];
+      await using guest = await GuestProcess.tiny(args, (words) => network.command([...AS_NOBODY, ...words]), image);
+      await configure(guest);
+      await guest.run("mount -t 9p -o trans=virtio,version=9p2000.L programs /mnt");
+      await using _server = await serve(onHost);
+
+      const start = await counted("vknet2");
+      await guest.run(`/mnt/net-io send 10.77.0.1 5201 ${LONG_MIB}`, 200_000);
+      const between = await counted("vknet2");
+      expect(between.received.bytes - start.received.bytes).toBeGreaterThan(LONG_MIB << 20);
+      expect(frameLength(start.received, between.received)).toBeGreaterThan(10_000);
+      await guest.run(`/mnt/net-io receive 10.77.0.1 5201 ${LONG_MIB}`, 200_000);
+      const end = await counted("vknet2");
+      expect(end.sent.bytes - between.sent.bytes).toBeGreaterThan(LONG_MIB << 20);
+      expect(frameLength(between.sent, end.sent)).toBeGreaterThan(10_000);
+    },
+  );
 
   it("that the user made, and put on a bridge, is left as it was", { timeout: 900_000 }, async () => {
     await network.ip("tuntap add dev vknet1 mode tap");

@@ -2,7 +2,7 @@
 
 import { MemoryBlock } from "../../src/backends/memory-block.js";
 import { memoryCable } from "../../src/backends/memory-net.js";
-import type { VsockBackend, VsockGuest } from "../../src/backends/vsock-backend.js";
+import { STREAM_WINDOW, type VsockBackend, type VsockGuest } from "../../src/backends/vsock-backend.js";
 import { Virtio9p } from "../../src/devices/virtio/9p.js";
 import { VirtioBalloon } from "../../src/devices/virtio/balloon.js";
 import { VirtioBlk } from "../../src/devices/virtio/blk.js";
@@ -11,6 +11,7 @@ import { VirtioNet } from "../../src/devices/virtio/net.js";
 import { VirtioRng } from "../../src/devices/virtio/rng.js";
 import type { VirtioDevice } from "../../src/devices/virtio/virtio-device.js";
 import { VirtioVsock } from "../../src/devices/virtio/vsock.js";
+import { encodeHeader, HOST_CID, TYPE_STREAM, VsockOp } from "../../src/devices/virtio/vsock-packet.js";
 import { FakeTerminal, type Surroundings } from "../devices/support.js";
 import type { HartRandom } from "../support/hart-random.js";
 import { packet, vectors } from "../support/net-peer.js";
@@ -52,6 +53,26 @@ class MoodyBlock extends MemoryBlock {
     if (this.#random.chance(30)) await new Promise((resolve) => setImmediate(resolve));
     if (this.#random.chance(3)) throw Object.assign(new Error("no space"), { code: "ENOSPC" });
   }
+}
+
+/** A packet that a guest with the CID 3 may send, but not at any time. */
+function guestPacket(random: HartRandom): Uint8Array {
+  const length = random.chance(50) ? random.below(300) : 0;
+  const header = encodeHeader({
+    sourceCid: 3n,
+    destinationCid: HOST_CID,
+    sourcePort: random.below(4),
+    destinationPort: random.below(4),
+    length,
+    type: TYPE_STREAM,
+    op: random.chance(50) ? VsockOp.REQUEST : random.below(9),
+    flags: random.below(4),
+    bufferSize: random.chance(80) ? STREAM_WINDOW : random.bits32(),
+    forwarded: random.chance(80) ? 0 : random.bits32(),
+  });
+  const packet = new Uint8Array(header.length + length);
+  packet.set(header);
+  return packet;
 }
 
 export const SUBJECTS: Readonly<Record<string, (world: Surroundings, random: HartRandom) => Subject>> = {
@@ -170,8 +191,14 @@ export const SUBJECTS: Readonly<Record<string, (world: Surroundings, random: Har
         else if (random.chance(50)) device.end(key);
         else device.close(key);
       },
-      // Nobody's packet, which is dropped.
-      honest: { queue: 1, readable: [new Uint8Array(44)], writable: [] },
+      honest: {
+        queue: 1,
+        // Of streams that there are, were, or might be.
+        get readable() {
+          return [guestPacket(random)];
+        },
+        writable: [],
+      },
     };
   },
 };

@@ -31,12 +31,13 @@ export class GuestProcess implements AsyncDisposable {
     this.#child.once("exit", () => this.#changed());
   }
 
-  /** The tiny image, at its prompt. */
+  /** The tiny image, or a copy of it, at its prompt. */
   static async tiny(
     args: readonly string[],
     wrap?: ConstructorParameters<typeof GuestProcess>[1],
+    image?: string,
   ): Promise<GuestProcess> {
-    const guest = new GuestProcess(["-m", "256M", "--snapshot", ...args, await tinyImage()], wrap);
+    const guest = new GuestProcess(["-m", "256M", "--snapshot", ...args, image ?? (await tinyImage())], wrap);
     try {
       await guest.waitFor(TINY_PROMPT, BOOT_MS);
       // From now on there is nothing between a command's output and the next one's.
