@@ -66,7 +66,6 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   // packets.cc
   exports.Set("writePackets", Napi::Function::New(env, WritePackets, "writePackets"));
   exports.Set("readPackets", Napi::Function::New(env, ReadPackets, "readPackets"));
-  exports.Set("packetWaits", Napi::Function::New(env, PacketWaits, "packetWaits"));
   // record-lock.cc
   exports.Set("lockRange", Napi::Function::New(env, LockRange, "lockRange"));
   exports.Set("testLock", Napi::Function::New(env, TestLock, "testLock"));

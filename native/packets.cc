@@ -1,11 +1,10 @@
-// readv(2), writev(2) and poll(2) of packets, many in one call, straight out of and into a memory such as a guest's.
+// readv(2) and writev(2) of many packets in one call, straight out of and into a memory such as a guest's.
 #include "packets.h"
 
 #include <cerrno>
 #include <climits>
 #include <vector>
 
-#include <poll.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -118,13 +117,6 @@ Napi::Value ReadPackets(const Napi::CallbackInfo& info) {
     room -= covered;
   }
   return Napi::Number::New(env, static_cast<double>(packets));
-}
-
-Napi::Value PacketWaits(const Napi::CallbackInfo& info) {
-  struct pollfd entry = {static_cast<int>(Integer(Options(info), "fd")), POLLIN, 0};
-  int ready = Restarting([&] { return poll(&entry, 1, 0); });
-  if (ready == -1) throw SystemError(info.Env(), errno, "poll");
-  return Napi::Boolean::New(info.Env(), ready > 0);
 }
 
 }  // namespace vkrun

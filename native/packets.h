@@ -16,7 +16,4 @@ Napi::Value WritePackets(const Napi::CallbackInfo& info);
 // buffers taken together. Answers how many were read; a result is a packet's length.
 Napi::Value ReadPackets(const Napi::CallbackInfo& info);
 
-// packetWaits({ fd }): boolean. Whether there is something to be read, by poll(2).
-Napi::Value PacketWaits(const Napi::CallbackInfo& info);
-
 }  // namespace vkrun

@@ -89,8 +89,6 @@ export interface NativeAddon {
     mergeable: boolean;
     results: Int32Array;
   }): number;
-  /** Whether there is a packet to be read. */
-  packetWaits(options: { fd: number }): boolean;
   readonly DescriptorWatch: new (options: {
     fd: number;
     onReady: (readable: boolean, writable: boolean) => void;

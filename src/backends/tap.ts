@@ -29,8 +29,6 @@ export class Tap implements NetBackend {
   readonly #fd: number;
   readonly #watch: DescriptorWatch;
   #events: NetEvents | undefined;
-  /** The device wants to hear of the next packet. */
-  #awaited = false;
 
   /** Attaches to the interface, or creates it where that is permitted. */
   static open(options: TapOptions): Tap {
@@ -51,12 +49,11 @@ export class Tap implements NetBackend {
     const offloads = { checksum: true, tso4: true, tso6: true, ecn: true, ufo: true, uso: knowsUso(fd) };
     this.capabilities = { mtu, offloads };
     this.accept(NO_OFFLOADS);
-    this.#watch = new (native().DescriptorWatch)({ fd, onReady: () => this.#announce() });
+    this.#watch = new (native().DescriptorWatch)({ fd, onReady: () => this.#events?.readable() });
   }
 
   attach(events: NetEvents): void {
     this.#events = events;
-    this.#awaited = false;
     this.accept(NO_OFFLOADS);
   }
 
@@ -69,8 +66,6 @@ export class Tap implements NetBackend {
     const done = native().writePackets({ fd: this.#fd, memory, vectors: words, packets: count, results });
     let lost = count - done;
     for (let index = 0; index < done; index++) if ((results[index] ?? 0) < 0) lost++;
-    // The host's own stack answers within the write: to echos, to segments. No need to wait for the event loop's turn.
-    if (this.#awaited && native().packetWaits({ fd: this.#fd })) this.#announce();
     return lost;
   }
 
@@ -82,7 +77,6 @@ export class Tap implements NetBackend {
   }
 
   awaitPacket(): void {
-    this.#awaited = true;
     this.#watch.arm({ readable: true, writable: false });
   }
 
@@ -90,13 +84,6 @@ export class Tap implements NetBackend {
     this.#events = undefined;
     this.#watch.close();
     native().closeDescriptor({ fd: this.#fd });
-  }
-
-  /** A packet is there: says so once, whoever finds it first. */
-  #announce(): void {
-    if (!this.#awaited) return;
-    this.#awaited = false;
-    this.#events?.readable();
   }
 }
 

@@ -37,7 +37,6 @@ function readable() {
   });
 }
 
-const waited = addon.packetWaits({ fd });
 const before = addon.readPackets({
   ...{ fd, memory, vectors: Uint32Array.of(1, 0, 2048), buffers: 1, maximum: 1526, mergeable: false, results },
 });
@@ -56,7 +55,6 @@ const written = addon.writePackets({
 });
 const wrote = [...results.subarray(0, written)];
 const told = await readable();
-const waits = addon.packetWaits({ fd });
 // Buffers of 26 and then of 30 bytes: the answer lies in two of them.
 const vectors = Uint32Array.of(1, 1000, 26, 2, 2000, 20, 3000, 10, 1, 4000, 30);
 const read = addon.readPackets({ fd, memory, vectors, buffers: 3, maximum: 56, mergeable: true, results });
@@ -78,6 +76,6 @@ const ports = execFileSync("ip", ["-br", "link", "show", "master", "bridge0"], {
 console.log(
   JSON.stringify({
     ...{ name, down, up, before, wrote, told, read, length: results[0], answer: answer.toString("hex"), noRoom },
-    ...{ waited, waits, outside, owner, ports, none: addon.interfaceState({ name: "none0" }) ?? null },
+    ...{ outside, owner, ports, none: addon.interfaceState({ name: "none0" }) ?? null },
   }),
 );

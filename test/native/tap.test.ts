@@ -13,9 +13,7 @@ describe.runIf(nativeUnavailable() === undefined)("a tap of the addon", () => {
       none: null,
       // Nothing was there yet; the answer to the request came later.
       before: 0,
-      waited: false,
       told: "readable",
-      waits: true,
       // struct virtio_net_hdr and 60 bytes, then an errno for what is none: EINVAL.
       wrote: [72, -22],
       read: 1,

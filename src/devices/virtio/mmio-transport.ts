@@ -2,8 +2,8 @@
 //
 // Offered for every device: VERSION_1 (required of the driver), INDIRECT_DESC, EVENT_IDX, RING_RESET, and RING_PACKED where
 // the machine wants it. Not supported: the legacy interface (4.2.4) and shared memory regions, whose registers read as the
-// specification says for "not there"; NOTIFICATION_DATA, because the device reads the ring anyway, in the same memory: the
-// driver would only pay for telling it what is in there; IN_ORDER, because disks answer in the order that the host does.
+// specification says for "not there"; NOTIFICATION_DATA and IN_ORDER (docs/adr/0013): the device reads the ring anyway, in the same
+// memory, and disks answer in the order that the host does.
 
 import { Irq, MemoryMap } from "../../generated/shared/memory-map.js";
 import type { DeviceTreeNode, InterruptLine, PlatformDevice } from "../device.js";
