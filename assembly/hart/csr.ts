@@ -24,10 +24,10 @@ const MSTATUS_WRITABLE: u64 =
   Mstatus.TVM |
   Mstatus.TW |
   Mstatus.TSR;
-const SSTATUS_WRITABLE: u64 = Mstatus.SIE | Mstatus.SPIE | Mstatus.SPP | Mstatus.FS | Mstatus.SUM | Mstatus.MXR;
+export const SSTATUS_WRITABLE: u64 = Mstatus.SIE | Mstatus.SPIE | Mstatus.SPP | Mstatus.FS | Mstatus.SUM | Mstatus.MXR;
 const SD: u64 = 1 << 63;
 /** UXL = SXL = 2: 64 bits. */
-const UXL: u64 = 2 << 32;
+export const UXL: u64 = 2 << 32;
 const SXL: u64 = 2 << 34;
 /** RV64, extensions A B C D F I M S U. */
 const MISA: u64 = (2 << 62) | 0x14112f;

@@ -83,6 +83,7 @@ export class Interpreter {
             if (compiled) {
               left = call_indirect<i32>(compiled, hart, left, page);
               stay = hart.stay;
+              context = hart.dataContext;
               offset = <u32>(hart.pc & PAGE_OFFSET_MASK);
               if ((hart.pc & PAGE_MASK) != page) {
                 page = hart.pc & PAGE_MASK;

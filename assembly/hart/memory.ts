@@ -39,6 +39,10 @@ export class Memory {
    * without it when the address is not RAM, `hart.busGpa` then holds it.
    */
   static translate(hart: Hart, va: u64, size: u32, access: Access): usize {
+    const entry = Tlb.loadEntry(hart.dataContext, va);
+    if (access == Access.LOAD) {
+      if (Tlb.loadHits(entry, va, size)) return Tlb.loadAddress(entry, va);
+    } else if (Tlb.storeHits(entry, va, size)) return Tlb.storeAddress(entry, va);
     const privilege = Memory.dataPrivilege(hart);
     const gpa = Memory.physical(hart, va, access, privilege);
     if (hart.leave & Leave.TRAP) return 0;

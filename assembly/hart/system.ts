@@ -45,7 +45,7 @@ export class System {
       case Op.SRET:
         if (hart.privilege == Privilege.U || (hart.privilege == Privilege.S && hart.mstatus & Mstatus.TSR)) break;
         Trap.sret(hart);
-        hart.leave = Leave.JUMP | Leave.EVENT;
+        hart.leave = hart.mip & hart.mie ? Leave.JUMP | Leave.EVENT : Leave.JUMP;
         return;
       case Op.MRET:
         if (hart.privilege != Privilege.M) break;

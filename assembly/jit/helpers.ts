@@ -14,6 +14,12 @@ export function jitFind(hart: Hart, va: u64, size: u32, access: Access): usize {
   return hits || Memory.enter(hart, va, size, access) ? entry : 0;
 }
 
+/** sstatus changed what loads and stores may reach: answers the TLB context that they go through from now on. */
+export function jitSelect(hart: Hart): usize {
+  Tlb.select(hart);
+  return hart.dataContext;
+}
+
 export function jitAlu(code: i32, rs1: u64, rs2: u64, imm: u64): u64 {
   return Alu.compute(code, rs1, rs2, imm);
 }

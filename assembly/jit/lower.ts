@@ -8,6 +8,7 @@ import { PAGE_MASK, PAGE_OFFSET_MASK, PAGE_SHIFT, RAM_BASE, RAM_OFFSET, WRITABLE
 import { Access } from "../mmu/access";
 import { STORE_TABLE } from "../mmu/tlb";
 import { Atomics } from "./atomic";
+import { CsrAccess } from "./csr";
 import { Emitter } from "./emitter";
 import { Float } from "./float";
 import { Integer } from "./integer";
@@ -22,7 +23,8 @@ export const enum Helper {
   ALU = 1,
   FPU = 2,
   ENTER = 3,
-  COUNT = 4,
+  SELECT = 4,
+  COUNT = 5,
 }
 
 /** Local.STAY: not 0 when the interpreter has to go on; then also the instructions it has back, and the offset in the page. */
@@ -84,6 +86,7 @@ export class Lower {
     else if (code == Op.FENCE) return true;
     else if (code >= Op.LR_W && code <= Op.AMOMAXU_D) Atomics.instruction(op, code);
     else if (code >= Op.FLW && code <= Op.FCVT_D_S) Float.instruction(op, code);
+    else if (code >= Op.CSRRW && code <= Op.CSRRCI) return CsrAccess.instruction(op, code);
     else if (code < Op.JAL || code == Op.MUL || code == Op.MULW || Alu.has(code)) {
       if (Lower.rd(op) == HART_SINK) return true;
       Integer.compute(op, code);

@@ -21,6 +21,7 @@ const REGION: u64 = I32 | (I32 << 8) | (I64 << 16);
 const FIND: u64 = I32 | (I64 << 8) | (I32 << 16) | (I32 << 24);
 const ALU: u64 = I32 | (I64 << 8) | (I64 << 16) | (I64 << 24);
 const FPU: u64 = I32 | (I64 << 8) | (I64 << 16) | (I64 << 24) | (I32 << 32);
+const SELECT: u64 = I32;
 const ENTER: u64 = I32 | (I32 << 8) | (I64 << 16) | (I32 << 24);
 
 export class Module {
@@ -68,12 +69,13 @@ export class Module {
 
   private static types(): void {
     const section = Emitter.openSection(Wasm.SECTION_TYPE);
-    Emitter.u32(5);
+    Emitter.u32(6);
     Emitter.signature(REGION, Wasm.I32);
     Emitter.signature(FIND, Wasm.I32);
     Emitter.signature(ALU, Wasm.I64);
     Emitter.signature(FPU, Wasm.I64);
     Emitter.signature(ENTER, Wasm.I32);
+    Emitter.signature(SELECT, Wasm.I32);
     Emitter.closeLength(section);
   }
 

@@ -3,6 +3,7 @@
 import { BLOCK_HEADER, CodeCache, OP_SIZE, PSEUDO_NEXT } from "../hart/code-cache";
 import { HART_SINK } from "../hart/hart";
 import { Op } from "../isa/generated/op";
+import { CsrAccess } from "./csr";
 import { Emitter } from "./emitter";
 import { Float } from "./float";
 import { Local } from "./locals";
@@ -81,6 +82,7 @@ export class Structure {
     }
     Structure.pay(count * node.copies);
     Float.checked = false;
+    CsrAccess.checked = false;
     Pointers.enter(node);
     Rotate.enter();
     Width.survey(node.block, Region.terminator(node.block));

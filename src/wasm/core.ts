@@ -59,6 +59,7 @@ export interface CoreExports extends WebAssembly.Exports, BitmapOperations, Vmsp
   /** Whether compiled code may use relaxed SIMD's multiply-add, because it rounds once. */
   setFused(fused: number): void;
   jitFind(hart: number, va: bigint, size: number, access: number): number;
+  jitSelect(hart: number): number;
   jitAlu(code: number, rs1: bigint, rs2: bigint, imm: bigint): bigint;
   jitFpu(code: number, a: bigint, b: bigint, c: bigint, rm: number): bigint;
 }

@@ -62,7 +62,7 @@ export class Regions {
   connect(core: CoreExports): void {
     this.#core = core;
     // In the order of Helper (assembly/jit/lower.ts).
-    const helpers = [core.jitFind, core.jitAlu, core.jitFpu, enterThrough(this.table)];
+    const helpers = [core.jitFind, core.jitAlu, core.jitFpu, enterThrough(this.table), core.jitSelect];
     const table = new WebAssembly.Table({ initial: helpers.length, element: "anyfunc" });
     for (const [index, helper] of helpers.entries()) table.set(index, helper);
     this.#helpers = { e: { t: table, m: this.#memory } };

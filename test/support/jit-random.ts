@@ -61,7 +61,10 @@ const ROWS: Readonly<Record<Kind, readonly Row[]>> = (() => {
   return rows;
 })();
 
-const PLAIN_CSRS = [Csr.FFLAGS, Csr.FRM, Csr.FCSR, Csr.MSCRATCH, Csr.MCYCLE, Csr.MINSTRET, Csr.TIME];
+const PLAIN_CSRS = [
+  ...[Csr.FFLAGS, Csr.FRM, Csr.FCSR, Csr.MSCRATCH, Csr.MCYCLE, Csr.MINSTRET, Csr.TIME],
+  ...[Csr.SSCRATCH, Csr.SEPC, Csr.SCAUSE, Csr.STVAL, Csr.SSTATUS],
+];
 const DOUBLES = [0n, 1n << 63n, 0x3ff0n << 48n, 0x7ff0n << 48n, 0x7ff8n << 48n, 0x7ff4n << 48n, 1n, 0x000fn << 48n];
 const SINGLES = [0n, 0x8000_0000n, 0x3f80_0000n, 0x7f80_0000n, 0x7fc0_0000n, 0x7fa0_0000n, 1n, 0x0080_0000n];
 

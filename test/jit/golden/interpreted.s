@@ -1,5 +1,5 @@
 # What has no lowering ends the region in front of it.
 1:  addi a0, a0, -1
-    csrr a1, time
+    csrr a1, instret
     bnez a0, 1b
     ebreak
