@@ -198,7 +198,7 @@ function plausibleBlock(size: number): number {
 }
 
 /** stat says 0 for the size of a block device; sysfs has it, in sectors of 512 whatever the device's own are. */
-async function deviceSize(rdev: number, path: string): Promise<number> {
+export async function deviceSize(rdev: number, path: string): Promise<number> {
   // Linux's encoding of dev_t (glibc: gnu_dev_major, gnu_dev_minor), for numbers below 2^32.
   const major = (rdev >>> 8) & 0xfff;
   const minor = (rdev & 0xff) | ((rdev >>> 12) & 0xfff00);

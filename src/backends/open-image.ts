@@ -33,22 +33,47 @@ export function isUrl(path: string): boolean {
   return /^https?:\/\//i.test(path);
 }
 
-export function openImage(options: ImageOptions): Promise<BlockBackend> {
+/** A disk and the files that it is made of. */
+export interface OpenDisk {
+  readonly disk: BlockBackend;
+  /** The topmost first; each stands on the next. */
+  readonly files: readonly ImageFile[];
+}
+
+/** One file of a disk, open as long as the disk is. */
+export interface ImageFile {
+  /** Absolute, or a URL. */
+  readonly path: string;
+  readonly format: ImageFormat;
+  /** Undefined behind a URL. */
+  readonly handle: FileHandle | undefined;
+}
+
+export async function openImage(options: ImageOptions): Promise<BlockBackend> {
+  return (await openDisk(options)).disk;
+}
+
+export function openDisk(options: ImageOptions): Promise<OpenDisk> {
   return openInChain(options, []);
 }
 
 /** `above`: what identifies the images that led here. */
-async function openInChain(options: ImageOptions, above: readonly string[]): Promise<BlockBackend> {
-  const { format, discards = true } = options;
-  const { file, identity } = await openFile(options, above);
+async function openInChain(options: ImageOptions, above: readonly string[]): Promise<OpenDisk> {
+  const { path, format, discards = true } = options;
+  const { file, identity, handle } = await openFile(options, above);
   try {
-    if ((format ?? (await probe(file))) === "raw") return new RawFile({ file, discards, probed: format === undefined });
+    const found = format ?? (await probe(file));
+    const own = { path: isUrl(path) ? path : resolve(path), format: found, handle };
+    if (found === "raw") {
+      return { disk: new RawFile({ file, discards, probed: format === undefined }), files: [own] };
+    }
     const header = await readQcow2Header(file);
     const backing = await openBacking(options, header, [...above, identity]);
     try {
-      return await Qcow2Image.open({ file, header, discards, ...(backing && { backing }) });
+      const disk = await Qcow2Image.open({ file, header, discards, ...(backing && { backing: backing.disk }) });
+      return { disk, files: [own, ...(backing?.files ?? [])] };
     } catch (error) {
-      await backing?.[Symbol.asyncDispose]();
+      await backing?.disk[Symbol.asyncDispose]();
       throw error;
     }
   } catch (error) {
@@ -61,7 +86,7 @@ async function openBacking(
   { path, cache }: ImageOptions,
   { backingFile, backingFormat }: Qcow2Header,
   above: readonly string[],
-): Promise<BlockBackend | undefined> {
+): Promise<OpenDisk | undefined> {
   if (backingFile === undefined) return undefined;
   if (backingFormat !== undefined && backingFormat !== "raw" && backingFormat !== "qcow2") {
     throw new VkrunError(
@@ -119,7 +144,7 @@ function checkChain(path: string, identity: string, above: readonly string[]): v
 async function openFile(
   { path, readOnly, cache }: ImageOptions,
   above: readonly string[],
-): Promise<{ file: ByteFile; identity: string }> {
+): Promise<{ file: ByteFile; identity: string; handle: FileHandle | undefined }> {
   if (isUrl(path)) {
     checkChain(path, path, above);
     if (!readOnly) {
@@ -127,7 +152,7 @@ async function openFile(
         hint: "Use --snapshot, or a local overlay: qemu-img create -f qcow2 -b URL -F FORMAT overlay.qcow2",
       });
     }
-    return { file: await HttpFile.open(path), identity: path };
+    return { file: await HttpFile.open(path), identity: path, handle: undefined };
   }
   const handle = await openHandle(path, readOnly);
   let direct: FileHandle | undefined;
@@ -138,7 +163,7 @@ async function openFile(
     lock(handle, path, !readOnly);
     if (cache === "none") direct = await openDirect(path, readOnly);
     const options = { handle, path, readOnly, ...(cache && { cache }), ...(direct && { direct }) };
-    return { file: await HostFile.fromHandle(options), identity };
+    return { file: await HostFile.fromHandle(options), identity, handle };
   } catch (error) {
     await direct?.close();
     await handle.close();

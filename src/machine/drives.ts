@@ -1,37 +1,74 @@
 /** Opens what the drives of a machine are made of. */
-import type { BlockBackend } from "../backends/block-backend.js";
-import { openImage } from "../backends/open-image.js";
+import type { DiskDataSource } from "../backends/disk-data.js";
+import { ClusterStore } from "../backends/disk-data.js";
+import { checkIdentity } from "../backends/image-identity.js";
+import { openDisk } from "../backends/open-image.js";
 import { Overlay } from "../backends/overlay.js";
+import { SwitchingDisk } from "../backends/switching-disk.js";
 import { VkrunError } from "../errors.js";
+import { Drive } from "./drive.js";
 import type { DriveConfig } from "./machine-config.js";
-
-export interface Drive {
-  readonly backend: BlockBackend;
-  readonly serial?: string;
-  readonly queues: number;
-}
+import type { SavedDrive } from "./saved-drive.js";
 
 /** All drives, or none: what was opened before a failure is closed again. */
 export async function openDrives(configs: readonly DriveConfig[]): Promise<Drive[]> {
+  return openAll(configs.map((config, index) => () => openDrive(config, index)));
+}
+
+export interface ThawedDriveOptions {
+  /** What the checkpoint holds of disks; has to stay open as long as the drive is. */
+  readonly data: DiskDataSource;
+  /** Where the topmost file is now, if elsewhere. */
+  readonly path?: string;
+}
+
+/** A drive as it was at a checkpoint, with a new top of its own: any number of them can be opened from the same checkpoint. */
+export async function openSavedDrive(saved: SavedDrive, { data, path }: ThawedDriveOptions): Promise<Drive> {
+  const { name, config, size, nature, method, files, clusters } = saved;
+  for (const [index, identity] of files.entries()) await checkIdentity(identity, index === 0 ? path : undefined);
+  const [top] = files;
+  if (top === undefined || (method !== "readonly" && method !== "memory")) throw unknownMethod(saved);
+  const open = await openDisk({
+    ...{ path: path ?? top.path, format: top.format, discards: config.discards, readOnly: true },
+    ...(config.cache && { cache: config.cache }),
+  });
+  try {
+    if (open.disk.size !== size) throw unknownMethod(saved);
+    const store = clusters && new ClusterStore(clusters, data, size);
+    const overlay = method === "memory" ? new Overlay(open.disk, store) : undefined;
+    const backend = new SwitchingDisk(overlay ?? open.disk, nature);
+    return new Drive({ name, config, backend, overlay, files: open.files });
+  } catch (error) {
+    await open.disk[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+export async function openAll(opens: readonly (() => Promise<Drive>)[]): Promise<Drive[]> {
   const drives: Drive[] = [];
   try {
-    for (const config of configs) drives.push(await openDrive(config));
+    for (const open of opens) drives.push(await open());
   } catch (error) {
-    await Promise.allSettled(drives.map(({ backend }) => backend[Symbol.asyncDispose]()));
+    await Promise.allSettled(drives.map((drive) => drive[Symbol.asyncDispose]()));
     throw error;
   }
   return drives;
 }
 
-async function openDrive(config: DriveConfig): Promise<Drive> {
-  const { path, format, cache, discards, snapshot, serial, queues } = config;
-  const image = await openImage({
+/** Guest's names of drives: vda, vdb and so on. */
+function driveName(index: number): string {
+  return `vd${String.fromCharCode("a".charCodeAt(0) + index)}`;
+}
+
+async function openDrive(config: DriveConfig, index: number): Promise<Drive> {
+  const { path, format, cache, discards, snapshot } = config;
+  const { disk, files } = await openDisk({
     ...{ path, discards, readOnly: config.readOnly || snapshot },
     ...(format && { format }),
     ...(cache && { cache }),
   });
-  const backend = snapshot && !config.readOnly ? new Overlay(image) : image;
-  return { backend, queues, ...(serial !== undefined && { serial }) };
+  const overlay = snapshot && !config.readOnly ? new Overlay(disk) : undefined;
+  return new Drive({ name: driveName(index), config, backend: new SwitchingDisk(overlay ?? disk), overlay, files });
 }
 
 /** Has everything written and closed; the first thing that could not be is thrown, after all has been tried. */
@@ -51,4 +88,14 @@ export async function closeDrives(drives: readonly Drive[]): Promise<void> {
     hint: "What the guest wrote last may be missing. Check the image, and the room on its file system.",
     cause: failed.reason,
   });
+}
+
+function unknownMethod({ name, method }: SavedDrive): VkrunError {
+  return new VkrunError(
+    "ERR_VKRUN_CHECKPOINT_INVALID",
+    `the checkpoint says of the disk ${name} what cannot be: ${method}`,
+    {
+      hint: "It is damaged, or of another version.",
+    },
+  );
 }

@@ -27,7 +27,7 @@ import { Layout } from "../generated/layout.js";
 import { Irq, MemoryMap } from "../generated/shared/memory-map.js";
 import { Interrupt } from "../generated/shared/privileged.js";
 import { Core, type CoreHost, type CoreModule } from "../wasm/core.js";
-import type { Drive } from "./drives.js";
+import type { Drive } from "./drive.js";
 import { CoreClock } from "./guest-clock.js";
 import { CoreMemory } from "./guest-memory.js";
 import { TICKS_PER_SECOND } from "./host-clock.js";
@@ -70,9 +70,6 @@ export interface MachineOptions {
 
 /** What the network device goes by in logs and recordings. */
 export const NETWORK_DEVICE = "net0";
-
-/** Guest's names of drives: vda, vdb and so on. */
-const driveName = (index: number): string => `vd${String.fromCharCode("a".charCodeAt(0) + index)}`;
 
 export class Machine {
   readonly core: Core;
@@ -153,10 +150,9 @@ export class Machine {
       this.#attach(new VirtioMmio({ slot, device, interrupt, core: queues, packed: options.packedRings }));
       return device;
     };
-    for (const [index, drive] of options.drives.entries()) {
-      const name = driveName(index);
+    for (const { name, backend, serial, queues } of options.drives) {
       const onFailure = (failure: DiskFailure): void => options.onDiskFailure(name, failure);
-      plug(new VirtioBlk({ ...drive, name, context, onFailure }));
+      plug(new VirtioBlk({ name, context, backend, queues, onFailure, ...(serial !== undefined && { serial }) }));
     }
     const { consoleSize: size, network, virtioConsole } = options;
     this.console = plug(
