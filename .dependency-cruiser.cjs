@@ -2,6 +2,7 @@
  * The layers of ARCHITECTURE.md, enforced:
  *
  *   cli -> api (src/index.ts, src/api) -> machine -> devices -> { src/wasm, backends, native }
+ *   checkpoint (the format of the file) -> native; machine, api and cli may import it
  *   images -> boot -> { backends, native }; errors.ts may be imported by everyone
  *   assembly/ imports only assembly/; assembly/shared/ imports nothing
  */
@@ -107,6 +108,13 @@ module.exports = {
       severity: "error",
       from: { path: "^src/images/" },
       to: { path: "^src/", pathNot: "^src/(images|boot|backends|generated)/|^src/(native|errors)\\.ts$" },
+    },
+    {
+      name: "checkpoint-files-stand-on-the-addon",
+      comment: "The format of the file knows pages and sections, not what a machine keeps in them.",
+      severity: "error",
+      from: { path: "^src/checkpoint/" },
+      to: { path: "^src/", pathNot: "^src/checkpoint/|^src/(native|errors)\\.ts$" },
     },
     {
       name: "wasm-bindings-stand-alone",

@@ -5,6 +5,7 @@
       "sources": [
         "native/module.cc",
         "native/arguments.cc",
+        "native/crc32c.cc",
         "native/descriptor.cc",
         "native/directory-entry.cc",
         "native/extended-attribute.cc",
@@ -14,6 +15,7 @@
         "native/interface.cc",
         "native/memory.cc",
         "native/packets.cc",
+        "native/page-io.cc",
         "native/pool-call.cc",
         "native/record-lock.cc",
         "native/tap.cc",

@@ -11,6 +11,7 @@
 #include "interface.h"
 #include "memory.h"
 #include "packets.h"
+#include "page-io.h"
 #include "record-lock.h"
 #include "tap.h"
 #include "tty.h"
@@ -66,6 +67,12 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   // packets.cc
   exports.Set("writePackets", Napi::Function::New(env, WritePackets, "writePackets"));
   exports.Set("readPackets", Napi::Function::New(env, ReadPackets, "readPackets"));
+  // page-io.cc
+  exports.Set("crc32c", Napi::Function::New(env, Crc32cOf, "crc32c"));
+  exports.Set("writeGuestPages", Napi::Function::New(env, WriteGuestPages, "writeGuestPages"));
+  exports.Set("readGuestPages", Napi::Function::New(env, ReadGuestPages, "readGuestPages"));
+  exports.Set("checkGuestPages", Napi::Function::New(env, CheckGuestPages, "checkGuestPages"));
+  exports.Set("zeroesIn", Napi::Function::New(env, ZeroesIn, "zeroesIn"));
   // record-lock.cc
   exports.Set("lockRange", Napi::Function::New(env, LockRange, "lockRange"));
   exports.Set("testLock", Napi::Function::New(env, TestLock, "testLock"));

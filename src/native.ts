@@ -53,6 +53,31 @@ export interface NativeAddon {
   /** Answers a descriptor of a file of zeroes that is in memory only. */
   createMemfd(options: { name: string; length: number }): number;
 
+  /** CRC-32C, going on from `crc` (0 at first). With `table` without the processor's instruction. */
+  crc32c(options: { bytes: Uint8Array; crc: number; table: boolean }): number;
+  /**
+   * Writes those of `pages` guest pages from `first` on that `wanted` has (bit 0: page `first`) to `dataOffset` + page * 4096,
+   * zero pages left out, on another thread; how many it wrote. The tables, which begin with page 0, are brought up to date.
+   */
+  writeGuestPages(
+    options: GuestPages & {
+      /** Begins with guest page `ramPage`. */
+      ram: Uint8Array;
+      ramPage: number;
+      wanted: Uint8Array;
+      presentOut: Uint8Array;
+      zeroOut: Uint8Array;
+      /** Four bytes a page, little-endian. */
+      crcOut: Uint8Array;
+    },
+  ): Promise<number>;
+  /** Reads what `wanted` has (bit 0: page `first`); ENODATA when the file is too short. */
+  readGuestPages(options: GuestPages & { ram: Uint8Array; ramPage: number; wanted: Uint8Array }): Promise<number>;
+  /** Sets the bits of pages in the file whose CRC is not that of the table, or that are not zero but not `present`; how many. */
+  checkGuestPages(options: GuestPages & { present: Uint8Array; crcs: Uint8Array; badOut: Uint8Array }): Promise<number>;
+  /** How many zero bytes a range of a file begins with. */
+  zeroesIn(options: { fd: number; offset: number; length: number }): Promise<number>;
+
   /** Attaches to a tap interface, or creates one. Reads and writes do not block and carry a virtio_net_hdr. */
   openTap(options: { name: string; multiQueue: boolean; headerLength: number }): { fd: number; name: string };
   /** What a reader of the tap can be given unfinished: TUN_F_* of linux/if_tun.h. */
@@ -155,6 +180,14 @@ export interface DescriptorWatch {
   /** Has `onReady` called once, when one of these holds. Arming again replaces what was armed before. */
   arm(options: { readable: boolean; writable: boolean }): void;
   close(): void;
+}
+
+/** Pages of 4096 bytes of a guest's RAM, and where the file has the one with number 0. */
+interface GuestPages {
+  readonly fd: number;
+  readonly dataOffset: number;
+  readonly first: number;
+  readonly pages: number;
 }
 
 export interface FileTransfer {
