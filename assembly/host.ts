@@ -34,6 +34,13 @@ export declare function jitForget(): void;
 @external("env", "ramWrote")
 export declare function ramWrote(offset: u32, length: u32): void;
 
+/**
+ * The copy area is full: the host takes the copies and sets their number (CHECKPOINT_COPIES) to 0.
+ */
+// @ts-expect-error see above
+@external("env", "copiesFull")
+export declare function copiesFull(): void;
+
 /** SBI debug console input: fills at most `length` bytes, answers how many. */
 // @ts-expect-error see above
 @external("env", "consoleRead")

@@ -7,7 +7,9 @@ import { Hart, Harts } from "./hart/hart";
 import { Slice } from "./hart/slice";
 import { Float } from "./jit/float";
 import { Jit } from "./jit/jit";
-import { DIRTY_BITMAP, MAX_HARTS, PAGE_SHIFT } from "./layout";
+import { DIRTY_BITMAP, MAX_HARTS } from "./layout";
+import { Bitmap } from "./mmu/bitmap";
+import { Checkpoint } from "./mmu/checkpoint";
 import { Ram } from "./mmu/ram";
 import { Tlb } from "./mmu/tlb";
 import { Walk } from "./mmu/walk";
@@ -20,6 +22,7 @@ export * from "./jit/helpers";
 export { JIT_HOT } from "./jit/jit";
 export * from "./layout";
 export * from "./mmu/bitmap-exports";
+export { CHECKPOINT_ACTIVE, CHECKPOINT_COPIES, CHECKPOINT_MISSED } from "./mmu/checkpoint";
 export * from "./mmu/vmspace-exports";
 export * from "./virtio/exports";
 
@@ -99,6 +102,11 @@ export function setInterrupt(hart: Hart, cause: u32, level: u32): void {
   }
 }
 
+/** The host is about to write [gpa, gpa + length) of RAM. What is not RAM is ignored. */
+export function ramWriting(gpa: u64, length: u32): void {
+  if (Ram.contains(gpa, length)) Ram.writing(gpa, length);
+}
+
 /** The host or a device wrote [gpa, gpa + length) of RAM. What is not RAM is ignored. */
 export function ramWritten(gpa: u64, length: u32): void {
   if (Ram.contains(gpa, length)) Ram.wrote(gpa, length);
@@ -128,6 +136,20 @@ export function walkedGpa(): u64 {
 
 /** Starts a new round of dirty tracking: clears the bitmap, and has the next store to each page set its bit again. */
 export function clearDirty(): void {
-  memory.fill(DIRTY_BITMAP, 0, Ram.size >> (PAGE_SHIFT + 3));
+  Checkpoint.fold(Ram.size);
+  memory.fill(DIRTY_BITMAP, 0, Bitmap.bytes(Ram.size));
   for (let i: u32 = 0; i < MAX_HARTS; i++) Tlb.removeAllStores(Harts.at(i));
+}
+
+/**
+ * Between slices: the memory of a checkpoint is that of now. From here on pages are copied before they are overwritten, to the copy
+ * area. Answers how many pages the checkpoint has: those ever written, or (`incremental`) written since the last time.
+ */
+export function checkpointBegin(incremental: u32): u32 {
+  return Checkpoint.begin(Ram.size, incremental != 0);
+}
+
+/** Everything pending was written, or will not be: pages need no copies any more. */
+export function checkpointEnd(): void {
+  Checkpoint.end();
 }

@@ -16,6 +16,11 @@
  *   0x0200_0000  writable map                   one byte a RAM page: 1 while some store TLB may hold it
  *   0x0210_0000  CodePage[]                     one for each RAM page that code ran from
  *   0x0800_0000  predecoded operations          bump-allocated, dropped as a whole when full
+ *   0x0eb0_0000  written bitmap                 written since the machine's start, but for what is in the dirty bitmap alone
+ *   0x0eb2_0000  changed bitmap                 written since the last checkpoint, with the same exception
+ *   0x0eb4_0000  pending bitmap                 to be written by the checkpoint under way, and not copied
+ *   0x0eb6_0000  u32[COPY_SLOTS]                the pages whose copies are in the copy area
+ *   0x0ec0_0000  copy area                      pages as they were at the checkpoint under way
  *   0x0fc0_0000  page counts                    two u16 a RAM page: who maps it, while address spaces are measured
  *   0x1000_0000  guest RAM                      guest-physical 0x8000_0000
  */
@@ -59,7 +64,14 @@ export const WRITABLE_MAP: usize = 0x0200_0000;
 export const CODE_PAGES: usize = 0x0210_0000;
 export const CODE_PAGES_END: usize = 0x0800_0000;
 export const OPS_BASE: usize = 0x0800_0000;
-export const OPS_END: usize = 0x0fc0_0000;
+export const OPS_END: usize = 0x0eb0_0000;
+
+export const WRITTEN_BITMAP: usize = 0x0eb0_0000;
+export const CHANGED_BITMAP: usize = 0x0eb2_0000;
+export const PENDING_BITMAP: usize = 0x0eb4_0000;
+export const COPY_PAGES: usize = 0x0eb6_0000;
+export const COPY_AREA: usize = 0x0ec0_0000;
+export const COPY_SLOTS: u32 = 4096;
 
 export const VMSPACE_PAGES: usize = 0x0fc0_0000;
 export const VMSPACE_PAGES_END: usize = 0x1000_0000;

@@ -13,9 +13,17 @@ export type {
 export type { NetworkPort, NetworkPortEvents } from "./api/network-port.js";
 export type { PortOptions } from "./api/port-options.js";
 export type { ShareOptions } from "./api/share-options.js";
-export { type NetworkedVKernel, VKernel, type VKernelEvents, type VsockVKernel } from "./api/vkernel.js";
+export type { ThawOptions } from "./api/thaw-options.js";
+export {
+  type CheckpointOptions,
+  type NetworkedVKernel,
+  VKernel,
+  type VKernelEvents,
+  type VsockVKernel,
+} from "./api/vkernel.js";
 export type { VsockOptions, VsockPort } from "./api/vsock-port.js";
 export { VkrunError, type VkrunErrorCode, type VkrunErrorOptions } from "./errors.js";
+export type { CheckpointProgress, CheckpointResult } from "./machine/checkpoint-request.js";
 export type {
   AddressSpaceMode,
   BalloonStats,

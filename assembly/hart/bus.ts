@@ -76,7 +76,8 @@ export class Bus {
       Bus.within(at, MemoryMap.UART0, MemoryMap.PAGE_SIZE) ||
       Bus.within(at, MemoryMap.VIRTIO, MemoryMap.VIRTIO_STRIDE * MemoryMap.VIRTIO_SLOTS) ||
       Bus.within(at, MemoryMap.TEST_FINISHER, MemoryMap.PAGE_SIZE) ||
-      Bus.within(at, MemoryMap.RTC, MemoryMap.PAGE_SIZE)
+      Bus.within(at, MemoryMap.RTC, MemoryMap.PAGE_SIZE) ||
+      Bus.within(at, MemoryMap.VMGENID, MemoryMap.PAGE_SIZE)
     );
   }
 }

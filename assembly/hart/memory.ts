@@ -3,6 +3,7 @@
 import { DIRTY_BITMAP, PAGE_MASK, PAGE_OFFSET_MASK, PAGE_SHIFT, PAGE_SIZE, RAM_BASE, WRITABLE_MAP } from "../layout";
 import { Access } from "../mmu/access";
 import { Bitmap } from "../mmu/bitmap";
+import { Checkpoint } from "../mmu/checkpoint";
 import { Pmp } from "../mmu/pmp";
 import { Ram } from "../mmu/ram";
 import { Tlb } from "../mmu/tlb";
@@ -141,6 +142,7 @@ export class Memory {
 
   /** First store to a page since its entry was taken from the TLB. */
   private static noteStore(hart: Hart, page: u32, entered: bool): void {
+    Checkpoint.keep(page);
     Bitmap.set(DIRTY_BITMAP, page);
     if (entered) store<u8>(WRITABLE_MAP + page, 1);
     if (CodeCache.hasCode(page)) {

@@ -3,6 +3,8 @@
 // The scans read whole 64-bit words and skip what is all zero, or all ones, 64 bytes at a time. So a bitmap takes the room
 // of whole words, and what lies in its last word behind the end is never believed.
 
+import { PAGE_SHIFT } from "../layout";
+
 const ONES: u64 = ~0;
 /** Pages of a 64-bit word, as a shift. */
 const WORD: u32 = 6;
@@ -10,6 +12,11 @@ const WORD: u32 = 6;
 const STRIDE: u32 = 8;
 
 export class Bitmap {
+  /** Length of a bitmap for `ramBytes` of RAM, in whole words of 64 bits. */
+  @inline static bytes(ramBytes: u32): usize {
+    return ((<usize>ramBytes >> (PAGE_SHIFT + 3)) + 7) & ~7;
+  }
+
   @inline static has(bitmap: usize, page: u32): bool {
     return ((<u32>load<u8>(bitmap + (page >> 3)) >> (page & 7)) & 1) != 0;
   }

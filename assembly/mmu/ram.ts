@@ -5,6 +5,7 @@ import { Hart } from "../hart/hart";
 import { ramWrote } from "../host";
 import { DIRTY_BITMAP, HART_BASE, MACHINE_BASE, PAGE_SHIFT, RAM_BASE, RAM_OFFSET } from "../layout";
 import { Bitmap } from "./bitmap";
+import { Checkpoint } from "./checkpoint";
 
 export class Ram {
   /** 1: the host wants to hear of all that goes through `wrote`. */
@@ -31,6 +32,13 @@ export class Ram {
     return <usize>(gpa - RAM_BASE) + RAM_OFFSET;
   }
 
+  /** [gpa, gpa + length), which the caller knows to be RAM, is about to be written by other means than a hart's store. */
+  static writing(gpa: u64, length: u32): void {
+    if (length == 0 || !Checkpoint.isActive) return;
+    const lastPage = <u32>((gpa + length - 1 - RAM_BASE) >> PAGE_SHIFT);
+    for (let page = <u32>((gpa - RAM_BASE) >> PAGE_SHIFT); page <= lastPage; page++) Checkpoint.keep(page);
+  }
+
   /**
    * [gpa, gpa + length), which the caller knows to be RAM, was written by other means than a hart's store:
    * pages become dirty, code decoded from them is dropped, reservations on them are lost (Zalrsc, 13.2).
@@ -43,6 +51,7 @@ export class Ram {
     if (hart.reservationValid && hart.reservation + 7 >= gpa && hart.reservation <= last) hart.reservationValid = 0;
     const lastPage = <u32>((last - RAM_BASE) >> PAGE_SHIFT);
     for (let page = <u32>((gpa - RAM_BASE) >> PAGE_SHIFT); page <= lastPage; page++) {
+      Checkpoint.check(page);
       Bitmap.set(DIRTY_BITMAP, page);
       if (CodeCache.hasCode(page)) CodeCache.drop(page);
     }

@@ -79,6 +79,7 @@ export class Walk {
       if ((pte & wanted) != wanted) {
         if (!(menvcfg & MenvcfgBits.ADUE)) return Walked.PAGE_FAULT;
         if (!Pmp.allows(hart, pteGpa, 8, Access.STORE, Privilege.S)) return Walked.ACCESS_FAULT;
+        Ram.writing(pteGpa, 8);
         store<u64>(pteHost, pte | wanted);
         // The table may lie in the very page that is being executed.
         if (CodeCache.hasCode(<u32>((pteGpa - RAM_BASE) >> PAGE_SHIFT))) hart.leave |= Leave.NEXT;

@@ -36,6 +36,7 @@ export class SbiConsole {
       consoleWrite(<u32>Ram.host(gpa), part);
       SbiConsole.value = part;
     } else {
+      Ram.writing(gpa, part);
       const got = consoleRead(<u32>Ram.host(gpa), part);
       Ram.wrote(gpa, got);
       SbiConsole.value = got;

@@ -3,6 +3,8 @@
 export const enum MemoryMap {
   TEST_FINISHER = 0x0010_0000,
   RTC = 0x0010_1000,
+  /** Where `virt` has nothing. */
+  VMGENID = 0x0010_2000,
   CLINT = 0x0200_0000,
   CLINT_SIZE = 0x0001_0000,
   PLIC = 0x0c00_0000,
@@ -21,4 +23,5 @@ export const enum Irq {
   RTC = 11,
   /** Of the ninth virtio slot and on. */
   VIRTIO_MORE = 12,
+  VMGENID = 20,
 }

@@ -57,6 +57,11 @@ export function virtqSegmentLength(record: usize, index: u32): u32 {
   return VirtqRecord.segment(changetype<VirtqRecord>(record), index).length;
 }
 
+/** The device is about to write [offset, offset + length) of the writable segments. */
+export function virtqWriting(record: usize, offset: u32, length: u32): void {
+  VirtqRecord.writing(changetype<VirtqRecord>(record), offset, length);
+}
+
 /** The device wrote [offset, offset + length) of the writable segments, beyond what its push will report. */
 export function virtqWrote(record: usize, offset: u32, length: u32): void {
   VirtqRecord.wrote(changetype<VirtqRecord>(record), offset, length);

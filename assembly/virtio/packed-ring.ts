@@ -40,6 +40,7 @@ export class PackedRing {
     // nextUsed < size, and the whole ring lies in RAM.
     const offset = (<usize>q.nextUsed) << DESC_SHIFT;
     const desc = q.desc + offset;
+    Ram.writing(q.descGpa + offset + DESC_LEN, (1 << DESC_SHIFT) - <u32>DESC_LEN);
     store<u32>(desc, written, DESC_LEN);
     store<u16>(desc, record.head, DESC_ID);
     // The driver's turn comes with the flags, so they come last. WRITE says that something was written (2.8.3).
@@ -137,6 +138,7 @@ export class PackedRing {
     const event = <u16>(<u32>q.nextAvail | ((<u32>q.availLap) << (<u32>VirtqEvent.LAP_SHIFT)));
     // The place before the flag that says it counts (2.8.10).
     if (load<u16>(q.used, EVENT_OFF_WRAP) != event) {
+      Ram.writing(q.usedGpa + EVENT_OFF_WRAP, 2);
       store<u16>(q.used, event, EVENT_OFF_WRAP);
       Ram.wrote(q.usedGpa + EVENT_OFF_WRAP, 2);
     }
@@ -151,6 +153,7 @@ export class PackedRing {
   private static setEventFlags(q: Virtq, flags: u16): void {
     if (q.usedFlags == flags) return;
     q.usedFlags = flags;
+    Ram.writing(q.usedGpa + EVENT_FLAGS, 2);
     atomic.store<u16>(q.used, flags, EVENT_FLAGS);
     Ram.wrote(q.usedGpa + EVENT_FLAGS, 2);
   }

@@ -98,9 +98,18 @@ export class VirtqRecord {
     }
   }
 
+  /** The device is about to write [offset, offset + length) of the writable segments taken as one buffer. */
+  static writing(record: VirtqRecord, offset: u32, length: u32): void {
+    VirtqRecord.touch(record, offset, length, false);
+  }
+
   /** Tells the MMU that the device wrote [offset, offset + length) of the writable segments taken as one buffer. */
   static wrote(record: VirtqRecord, offset: u32, length: u32): void {
     if (length != 0) record.written = 1;
+    VirtqRecord.touch(record, offset, length, true);
+  }
+
+  private static touch(record: VirtqRecord, offset: u32, length: u32, after: bool): void {
     const count = <u32>record.readable + <u32>record.writable;
     for (let index = <u32>record.readable; index < count && length != 0; index++) {
       const segment = VirtqRecord.segment(record, index);
@@ -109,7 +118,8 @@ export class VirtqRecord {
         continue;
       }
       const piece = min(segment.length - offset, length);
-      Ram.wrote(segment.gpa + offset, piece);
+      if (after) Ram.wrote(segment.gpa + offset, piece);
+      else Ram.writing(segment.gpa + offset, piece);
       length -= piece;
       offset = 0;
     }

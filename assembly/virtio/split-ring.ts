@@ -37,10 +37,12 @@ export class SplitRing {
     const head = record.head;
     // used.ring[slot]: slot < size, and the whole ring lies in RAM.
     const offset = RING_ENTRIES + ((<usize>q.nextUsed & (q.size - 1)) << USED_ELEM_SHIFT);
+    Ram.writing(q.usedGpa + offset, 8);
     store<u32>(q.used + offset, head);
     store<u32>(q.used + offset, written, 4);
     Ram.wrote(q.usedGpa + offset, 8);
     q.nextUsed++;
+    Ram.writing(q.usedGpa + RING_IDX, 2);
     atomic.store<u16>(q.used, q.nextUsed, RING_IDX);
     Ram.wrote(q.usedGpa + RING_IDX, 2);
   }
@@ -65,6 +67,7 @@ export class SplitRing {
     if (Virtq.hasEventIdx(q)) {
       const offset = RING_ENTRIES + ((<usize>q.size) << USED_ELEM_SHIFT);
       if (load<u16>(q.used + offset) == q.nextAvail) return;
+      Ram.writing(q.usedGpa + offset, 2);
       atomic.store<u16>(q.used + offset, q.nextAvail);
       Ram.wrote(q.usedGpa + offset, 2);
     } else SplitRing.setUsedFlags(q, 0);
@@ -81,6 +84,7 @@ export class SplitRing {
   private static setUsedFlags(q: Virtq, flags: u16): void {
     if (q.usedFlags == flags) return;
     q.usedFlags = flags;
+    Ram.writing(q.usedGpa + RING_FLAGS, 2);
     atomic.store<u16>(q.used, flags, RING_FLAGS);
     Ram.wrote(q.usedGpa + RING_FLAGS, 2);
   }

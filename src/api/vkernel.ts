@@ -1,7 +1,9 @@
 /** A running guest, from the caller's side. The guest itself has a thread of its own: see machine/worker.ts. */
 import { EventEmitter } from "node:events";
+import { resolve } from "node:path";
 import { Worker } from "node:worker_threads";
 import { VkrunError } from "../errors.js";
+import type { CheckpointProgress, CheckpointResult } from "../machine/checkpoint-request.js";
 import { decodeError } from "../machine/error-wire.js";
 import { FrameCredit } from "../machine/frame-credit.js";
 import type {
@@ -21,6 +23,7 @@ import { formatMac } from "./mac-address.js";
 import { parseMemoryTarget } from "./memory-size.js";
 import type { PortNetworkOptions } from "./network-options.js";
 import { NetworkPort } from "./network-port.js";
+import { resolveThaw, type ThawOptions } from "./thaw-options.js";
 import { type VsockOptions, VsockPort } from "./vsock-port.js";
 
 export interface VKernelEvents {
@@ -41,6 +44,18 @@ export type NetworkedVKernel = VKernel & { readonly network: NetworkPort };
 
 /** Booted with the option `vsock`. */
 export type VsockVKernel = VKernel & { readonly vsock: VsockPort };
+
+export interface CheckpointOptions {
+  /** End the vkernel with it: the guest does nothing any more that the checkpoint does not hold. Default false. */
+  exit?: boolean;
+  /** Write only what the guest wrote since that checkpoint, its last; `true`: since its last one, or everything. */
+  parent?: string | boolean;
+  /** Put what the guest wrote to its disks into the file, too. Default false. */
+  diskIn?: boolean;
+  /** Calls it off: the guest goes on, and there is no file. */
+  signal?: AbortSignal;
+  onProgress?: (progress: CheckpointProgress) => void;
+}
 
 interface PendingRequest {
   resolve(value: unknown): void;
@@ -67,6 +82,7 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
   readonly #started: Promise<void>;
   readonly #ended: Promise<Exit>;
   readonly #requests = new Map<number, PendingRequest>();
+  readonly #progress = new Map<number, (progress: CheckpointProgress) => void>();
   #nextRequest = 0;
   #awaited = false;
   #gone = false;
@@ -78,12 +94,22 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
   static boot(options: BootOptions & { network: true | PortNetworkOptions }): Promise<NetworkedVKernel>;
   static boot(options: BootOptions & { vsock: true | VsockOptions }): Promise<VsockVKernel>;
   static boot(options: BootOptions): Promise<VKernel>;
-  static async boot(options: BootOptions): Promise<VKernel> {
-    const config = resolveOptions(options);
-    const embedded = config.network?.backend.type === "port";
+  static boot(options: BootOptions): Promise<VKernel> {
+    return VKernel.#start({ config: resolveOptions(options) }, options.log);
+  }
+
+  /**
+   * Has a guest go on where it was at a checkpoint, and resolves as soon as it runs. The file may be thawed any number of times, also
+   * at once: it stays as it is.
+   */
+  static async thaw(path: string, options: ThawOptions = {}): Promise<VKernel> {
+    return VKernel.#start(await resolveThaw(path, options), options.log);
+  }
+
+  static async #start(how: Pick<WorkerStart, "config" | "thaw">, log: BootOptions["log"]): Promise<VKernel> {
+    const embedded = how.config.network?.backend.type === "port";
     const frames = embedded && { fromGuest: FrameCredit.allocate(), toGuest: FrameCredit.allocate() };
-    const start = { config, module: await Core.load(), ...(frames && { frames }) };
-    const vkernel = new VKernel(start, options.log);
+    const vkernel = new VKernel({ ...how, module: await Core.load(), ...(frames && { frames }) }, log);
     await vkernel.#started;
     return vkernel;
   }
@@ -186,6 +212,27 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
    */
   vmspaces(): Promise<Vmspaces> {
     return this.#request("vmspaces");
+  }
+
+  /**
+   * Saves all of the guest to a file, to go on from there with `VKernel.thaw`. The guest goes on meanwhile, but for a pause of some
+   * milliseconds; with `exit` the vkernel ends with it.
+   */
+  async checkpoint(path: string, options: CheckpointOptions = {}): Promise<CheckpointResult> {
+    const { exit = false, parent, diskIn = false, signal, onProgress } = options;
+    signal?.throwIfAborted();
+    const id = this.#nextRequest;
+    const parentPath = typeof parent === "string" ? resolve(parent) : parent || undefined;
+    const request = { path: resolve(path), exit, diskIn, ...(parentPath !== undefined && { parent: parentPath }) };
+    const abort = (): void => this.#post({ type: "abortCheckpoint", id });
+    signal?.addEventListener("abort", abort);
+    if (onProgress !== undefined) this.#progress.set(id, onProgress);
+    try {
+      return await this.#ask<CheckpointResult>((id) => ({ type: "checkpoint", id, request }));
+    } finally {
+      this.#progress.delete(id);
+      signal?.removeEventListener("abort", abort);
+    }
   }
 
   /** SHA-256 of guest RAM. It means most while the guest is paused. */
@@ -293,6 +340,9 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
       case "log":
         this.#log?.({ level: message.level, message: message.message, fields: message.fields ?? {} });
         return;
+      case "checkpointProgress":
+        this.#progress.get(message.id)?.(message.progress);
+        return;
       case "reply":
         this.#requests.get(message.id)?.resolve(message.value);
         this.#requests.delete(message.id);
@@ -308,11 +358,15 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
   }
 
   #request<What extends keyof Requests>(what: What): Promise<Requests[What]> {
+    return this.#ask((id) => ({ type: "request", id, what }));
+  }
+
+  #ask<Answer>(question: (id: number) => ToWorker): Promise<Answer> {
     if (this.#gone) return Promise.reject(goneError(this.name));
     const id = this.#nextRequest++;
-    return new Promise<Requests[What]>((resolve, reject) => {
+    return new Promise<Answer>((resolve, reject) => {
       this.#requests.set(id, { resolve: resolve as (value: unknown) => void, reject });
-      this.#post({ type: "request", id, what });
+      this.#post(question(id));
     });
   }
 }

@@ -28,6 +28,7 @@ export function exitStatus(exit: Exit, bareMetal: boolean): number {
     case "panic":
       return ExitStatus.PANIC;
     case "stopped":
+    case "checkpointed":
     case "replayed":
       return ExitStatus.OK;
   }

@@ -1,22 +1,18 @@
 #!/usr/bin/env node
 /** The command `vkrun`. */
-import { readFile } from "node:fs/promises";
 import { type Command, CommanderError } from "commander";
 import { VkrunError } from "../errors.js";
+import { vkrunVersion } from "../version.js";
 import { lowerCompilerThreads } from "./compiler-threads.js";
 import { ExitStatus } from "./exit-status.js";
 import { reportError } from "./report-error.js";
 import { runCommand } from "./run-command.js";
 import { subcommands } from "./subcommands.js";
 
-async function version(): Promise<string> {
-  const text = await readFile(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
-}
 
 async function program(): Promise<Command> {
   const vkrun = runCommand()
-    .version(await version(), "-V, --version")
+    .version(await vkrunVersion(), "-V, --version")
     // `vkrun image build -q` is image's own -q.
     .enablePositionalOptions();
   for (const command of await subcommands(process.argv.slice(2))) vkrun.addCommand(command);

@@ -20,6 +20,8 @@ export interface CharPortOptions {
 
 export interface CharPortState {
   waiting: Uint8Array;
+  /** The other end was congested. */
+  blocked: boolean;
 }
 
 /**
@@ -105,16 +107,18 @@ export class CharPort {
       waiting.set(rest, filled);
       filled += rest.length;
     }
-    return { waiting };
+    return { waiting, blocked: this.blocked };
   }
 
-  /** The backend is another one now: whether it is congested will be seen at the next write. */
+  /** The backend is another one now; when the last one was congested, that this one is not is an input. */
   restore(state: CharPortState): void {
     this.#chunks = state.waiting.length > 0 ? [new Uint8Array(state.waiting)] : [];
     this.#consumed = 0;
     this.available = state.waiting.length;
-    this.blocked = false;
+    this.blocked = state.blocked;
+    this.#congested = state.blocked;
     this.#balance();
+    if (!this.#options.backend.congested) this.#drained();
   }
 
   #arrived(bytes: Uint8Array): void {

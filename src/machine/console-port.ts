@@ -134,6 +134,11 @@ export class ConsolePort implements CharBackend {
     for (const piece of unread) this.#returnedBytes += piece.length;
   }
 
+  /** Input that waits for the device. */
+  get waiting(): readonly Uint8Array[] {
+    return this.#input;
+  }
+
   /** Hands input to the device for as long as it takes any. */
   deliver(): void {
     const onData = this.#onData;

@@ -2,11 +2,13 @@
 import type { GuestMemory } from "../devices/device.js";
 import { Layout } from "../generated/layout.js";
 import type { Core } from "../wasm/core.js";
-import { clearMemory } from "./ram-contents.js";
+import { clearMapped, clearMemory } from "./ram-contents.js";
 
 export class CoreMemory implements GuestMemory {
   readonly base = Layout.RAM.BASE;
   readonly size: number;
+  /** Behind it is a file: that of the checkpoint that the machine was thawed from. */
+  isMapped = false;
   readonly #core: Core;
 
   constructor(core: Core) {
@@ -23,7 +25,10 @@ export class CoreMemory implements GuestMemory {
   }
 
   discard(gpa: number, length: number): void {
-    clearMemory(this.view(gpa, length));
+    const view = this.view(gpa, length);
+    if (length > 0) this.#core.exports.ramWriting(BigInt(gpa), length);
+    if (this.isMapped) clearMapped(view);
+    else clearMemory(view);
     this.wrote(gpa, length);
   }
 

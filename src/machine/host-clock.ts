@@ -9,8 +9,13 @@ export const NS_PER_TICK = 100n;
 const NS_PER_MS = 1e6;
 
 export class HostClock {
-  #originNs = process.hrtime.bigint();
+  #originNs: bigint;
   #pausedAtNs: bigint | undefined;
+
+  /** Shows `ticks` now. */
+  constructor(ticks = 0n) {
+    this.#originNs = process.hrtime.bigint() - ticks * NS_PER_TICK;
+  }
 
   /** Ticks of 100 ns since the reset, less the time spent paused. */
   ticks(): bigint {

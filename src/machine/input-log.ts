@@ -46,6 +46,8 @@ export interface RecordedMachine {
   readonly ramBytes: number;
   /** What depends on the host of the network device; see network.ts. */
   readonly network?: Readonly<Record<string, unknown>>;
+  /** The id of the checkpoint that the guest was thawed from, if it was not booted. */
+  readonly checkpoint?: string;
 }
 
 const VERSION = 2;
@@ -57,6 +59,8 @@ const LINE_LIMIT = 16 * 2 ** 20;
 export class InputRecorder implements Disposable {
   readonly #path: string;
   readonly #fd: number;
+  /** Behind the header, so far. */
+  entries = 0;
   #buffer = "";
 
   constructor(path: string, machine: RecordedMachine) {
@@ -70,6 +74,7 @@ export class InputRecorder implements Disposable {
       });
     }
     this.#line({ vkrun: "recording", version: VERSION, ...machine });
+    this.entries = 0;
   }
 
   reset(wallNs: bigint, seed: Uint8Array): void {
@@ -97,6 +102,7 @@ export class InputRecorder implements Disposable {
   }
 
   #line(value: unknown): void {
+    this.entries++;
     this.#buffer += `${JSON.stringify(value)}\n`;
     if (this.#buffer.length >= BUFFER_BYTES) this.#flush();
   }
@@ -119,6 +125,8 @@ export class InputRecorder implements Disposable {
 export class InputReplay implements Disposable {
   /** The network device of the recording, if it had one. */
   readonly network: Readonly<Record<string, unknown>> | undefined;
+  /** Of the checkpoint that the recording begins with, instead of a boot. */
+  readonly checkpoint: string | undefined;
   readonly #path: string;
   readonly #fd: number;
   readonly #chunk = Buffer.alloc(BUFFER_BYTES);
@@ -134,7 +142,14 @@ export class InputReplay implements Disposable {
     } catch (cause) {
       throw new VkrunError("ERR_VKRUN_RECORDING_READ", `the recording ${path} cannot be opened`, { cause });
     }
-    this.network = this.#checkHeader(ramBytes);
+    const { network, checkpoint } = this.#checkHeader(ramBytes);
+    this.network = network;
+    this.checkpoint = checkpoint;
+  }
+
+  /** Leaves out the first entries: the guest has them behind it. */
+  skip(entries: number): void {
+    for (let left = entries; left > 0; left--) this.next();
   }
 
   /** The next entry, left where it is; undefined at the end of the file. */
@@ -153,7 +168,7 @@ export class InputReplay implements Disposable {
     closeSync(this.#fd);
   }
 
-  #checkHeader(ramBytes: number): Readonly<Record<string, unknown>> | undefined {
+  #checkHeader(ramBytes: number): Omit<RecordedMachine, "ramBytes"> {
     const header = this.#parse(this.#readLine() ?? "") as Record<string, unknown> | null;
     if (header?.["vkrun"] !== "recording" || header["version"] !== VERSION) this.#invalid("it has no header");
     if (header?.["ramBytes"] !== ramBytes) {
@@ -163,7 +178,7 @@ export class InputReplay implements Disposable {
         { hint: "Replay with the options that the recording was made with." },
       );
     }
-    return header["network"] as Readonly<Record<string, unknown>> | undefined;
+    return header as Omit<RecordedMachine, "ramBytes">;
   }
 
   #readEntry(): LogEntry | undefined {

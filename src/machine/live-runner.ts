@@ -44,13 +44,13 @@ const WRITTEN_TICKS = 100n;
 const NEVER = 2n ** 64n - 1n;
 
 export class LiveRunner extends Runner {
-  readonly #clock = new HostClock();
+  readonly #clock: HostClock;
   readonly #recorder: InputRecorder | undefined;
   #msPerInstruction: number | undefined;
   /** The slice to measure a guest by of which nothing is known yet. */
   #firstSlice = FIRST_SLICE;
   /** The last anchor, to tell what the guest's clock should show now. */
-  #last = { icount: 0n, ticks: 0n, rate: 0n };
+  #last: { icount: bigint; ticks: bigint; rate: bigint };
   /** The guest has been idle since the last anchor, and would have been until then. */
   #idle: { deadline: bigint | undefined } | undefined;
   /** When the event loop last had its turn because a slice was over. */
@@ -58,20 +58,27 @@ export class LiveRunner extends Runner {
   /** What the guest added to its clock by writing mtime. */
   #offset = 0n;
 
-  constructor(parts: RunnerParts, recorder: InputRecorder | undefined) {
+  /** `ticks`: what the guest's clock would show if it were the host's; other than at a reset, after a thaw. */
+  constructor(parts: RunnerParts, recorder: InputRecorder | undefined, ticks = 0n) {
     super(parts);
     this.#recorder = recorder;
+    this.#clock = new HostClock(ticks);
+    this.#last = { icount: this.icount(), ticks: BigInt.asUintN(64, parts.core.exports.time(parts.hart)), rate: 0n };
   }
 
   protected async prepare(): Promise<number> {
+    this.enterInputs();
+    const ticksPerInstruction = this.#anchor(this.icount());
+    this.tickDevices();
+    return this.#budget(ticksPerInstruction);
+  }
+
+  protected enterInputs(): void {
     const icount = this.icount();
     for (const input of this.parts.inputs.takeAll()) {
       const applied = input.apply(input.payload);
       if (applied !== false) this.#recorder?.input(icount, input.label, applied ?? input.payload);
     }
-    const ticksPerInstruction = this.#anchor(icount);
-    this.tickDevices();
-    return this.#budget(ticksPerInstruction);
   }
 
   protected async pace(exit: RunExit): Promise<void> {

@@ -149,6 +149,8 @@ export type ExitReason =
   | "panic"
   /** The host stopped it. */
   | "stopped"
+  /** It was put into a checkpoint, with the option `exit`. */
+  | "checkpointed"
   /** A replay came to the end of its recording. */
   | "replayed";
 

@@ -23,6 +23,7 @@ import { VirtioRng } from "../devices/virtio/rng.js";
 import type { VirtioCounters, VirtioDevice } from "../devices/virtio/virtio-device.js";
 import { type VirtqueueExports, virtqueueCore } from "../devices/virtio/virtqueue-core.js";
 import { VirtioVsock } from "../devices/virtio/vsock.js";
+import { VmGenId } from "../devices/vmgenid.js";
 import { Layout } from "../generated/layout.js";
 import { Irq, MemoryMap } from "../generated/shared/memory-map.js";
 import { Interrupt } from "../generated/shared/privileged.js";
@@ -36,6 +37,8 @@ import { Lockstep } from "./lockstep/lockstep.js";
 import type { ConsoleKind, ConsoleSize, JitMode } from "./machine-config.js";
 import { MmioBus } from "./mmio-bus.js";
 import type { GuestEnd, RunnerParts, TickingDevice } from "./runner.js";
+import { restoreHart, saveHart } from "./saved-hart.js";
+import { CLOCK_VERSION, restoreAll, type SavedMachine, type Stateful, saveAll } from "./saved-machine.js";
 import { SbiConsole } from "./sbi-console.js";
 import type { Share } from "./shares.js";
 
@@ -61,6 +64,8 @@ export interface MachineOptions {
   readonly vsock: { readonly backend: VsockBackend; readonly cid: number } | undefined;
   readonly jit: JitMode;
   readonly wallNs: bigint;
+  /** Of 16 bytes: which machine this is, of all that ever went on from the same state. */
+  readonly generation: Uint8Array;
   /** A bare-metal program's failure is its exit code; an operating system's is a panic. */
   readonly bareMetal: boolean;
   readonly onDiskFailure: (drive: string, failure: DiskFailure) => void;
@@ -68,6 +73,8 @@ export interface MachineOptions {
   readonly onInput: () => void;
 }
 
+/** What the machine itself goes by in logs and recordings. */
+const NAME = "machine";
 /** What the network device goes by in logs and recordings. */
 export const NETWORK_DEVICE = "net0";
 
@@ -81,25 +88,35 @@ export class Machine {
   readonly balloon: VirtioBalloon | undefined;
   /** Set by a device when the guest ended the machine through it. */
   end: GuestEnd | undefined;
+  /** The copy area of a checkpoint is full: called in the middle of what fills it. */
+  onCopiesFull: (() => void) | undefined;
   readonly #bus: MmioBus;
   readonly #uart: Ns16550a;
   readonly #platform: PlatformDevice[] = [];
   readonly #virtio: VirtioDevice[] = [];
   readonly #ticking: TickingDevice[];
+  readonly #vmgenid: VmGenId;
+  readonly #plic: Plic;
+  readonly #wallNs: bigint;
+  #sbiConsole: SbiConsole | undefined;
+  #pauses = 0;
 
   static async build(options: MachineOptions): Promise<Machine> {
     const bus = new MmioBus();
     // The core wants its host before there is a machine; it calls no one before the hart runs.
+    let machine: Machine | undefined;
     let sbiConsole: SbiConsole | undefined;
     const host: CoreHost = {
       mmioLoad: (gpa, size) => bus.load(gpa, size),
       mmioStore: (gpa, size, value) => bus.store(gpa, size, value),
       consoleWrite: (address, length) => sbiConsole?.write(core.bytes.slice(address, address + length)),
       consoleRead: (address, length) => sbiConsole?.read(core.bytes.subarray(address, address + length)) ?? 0,
+      copiesFull: () => machine?.onCopiesFull?.(),
     };
     const core = await Machine.#core(options, host);
-    const machine = new Machine(core, bus, options);
+    machine = new Machine(core, bus, options);
     sbiConsole = new SbiConsole(options.serial, machine.inputs);
+    machine.#sbiConsole = sbiConsole;
     return machine;
   }
 
@@ -126,6 +143,7 @@ export class Machine {
     this.hart = core.exports.hart(0);
     this.memory = new CoreMemory(core);
     this.inputs = new InputQueue(options.onInput);
+    this.#wallNs = options.wallNs;
     const clock = new CoreClock(core, this.hart, options.wallNs);
     const context = { memory: this.memory, clock, input: this.inputs };
 
@@ -134,12 +152,17 @@ export class Machine {
       onContext: (index, level) =>
         core.exports.setInterrupt(this.hart, index === 0 ? Interrupt.MEI : Interrupt.SEI, level ? 1 : 0),
     });
+    this.#plic = plic;
     this.#bus.attach(plic);
     this.#bus.attach(new TestFinisher({ onFinish: (finish) => this.#onFinish(finish, options.bareMetal) }));
     const rtc = new GoldfishRtc({ name: "rtc", clock, interrupt: plic.line(Irq.RTC) });
     this.#uart = new Ns16550a({ name: "uart0", context, interrupt: plic.line(Irq.UART0), backend: options.serial });
     this.#attach(this.#uart);
     this.#attach(rtc);
+    const { generation } = options;
+    const identity = { name: "vmgenid0", input: this.inputs, interrupt: plic.line(Irq.VMGENID), generation };
+    this.#vmgenid = new VmGenId(identity);
+    this.#attach(this.#vmgenid);
     this.#ticking = [rtc, this.#uart];
 
     const queues = virtqueueCore(core.memory.buffer, core.exports as unknown as VirtqueueExports);
@@ -215,6 +238,68 @@ export class Machine {
     this.inputs.close();
   }
 
+  /**
+   * All but RAM. To be called between slices, when devices are frozen and `isQuiet`: then there is nothing under way that
+   * would have to be saved too.
+   */
+  save(hostMs: number): SavedMachine {
+    return {
+      hart: saveHart(this.core, this.hart),
+      clock: {
+        version: CLOCK_VERSION,
+        wallNsAtReset: this.#wallNs,
+        ticks: this.ticks(),
+        hostMs,
+        pauses: this.#pauses,
+      },
+      devices: saveAll(this.#stateful()),
+    };
+  }
+
+  /** In a machine that was just built, whose RAM is what it was; `wallNs` was `wallNsAtReset`. Its devices are frozen. */
+  restore(saved: SavedMachine): void {
+    this.#pauses = saved.clock.pauses;
+    restoreAll(this.#stateful(), saved.devices);
+    restoreHart(this.core, this.hart, saved.hart);
+  }
+
+  // What a checkpoint does to the machine as its guest sees it are inputs: a replay does the same.
+
+  /** Virtio devices take no further requests, and finish those that they have. */
+  freeze(): void {
+    this.inputs.post(`${NAME}:freeze:${this.#pauses}`, () => {
+      for (const device of this.#virtio) device.freeze();
+    });
+  }
+
+  /**
+   * They go on. What the hart knows of its page tables is forgotten, as in a machine that is thawed: both have to go on alike. The
+   * balloon waits for `release`: it would throw away pages faster than they can be written.
+   */
+  thaw(): void {
+    this.inputs.post(`${NAME}:thaw:${this.#pauses}`, () => {
+      this.core.exports.hartRestored(this.hart);
+      for (const device of this.#virtio) if (device !== this.balloon) device.thaw();
+    });
+  }
+
+  /** The checkpoint is over. */
+  release(): void {
+    this.inputs.post(`${NAME}:release:${this.#pauses++}`, () => {
+      for (const device of this.#virtio) device.thaw();
+    });
+  }
+
+  /** Whether nothing is under way between the guest and the host. */
+  get isQuiet(): boolean {
+    return this.inputs.isEmpty && !this.#virtio.some(({ busy }) => busy);
+  }
+
+  /** The guest is another one than the one that it remembers to be. */
+  changeGeneration(generation: Uint8Array): void {
+    this.#vmgenid.change(generation);
+  }
+
   /** What has happened to the virtio devices. */
   counters(): Record<string, VirtioCounters> {
     return Object.fromEntries(this.#virtio.map(({ name, counters }) => [name, { ...counters }]));
@@ -224,6 +309,14 @@ export class Machine {
   unreadInput(kind: ConsoleKind): Uint8Array[] {
     const device = kind === "serial" ? this.#uart : this.console;
     return [device.unreadInput(), ...this.inputs.payloads(`${device.name}:input:`)];
+  }
+
+  /** In the order in which they have to be restored: the interrupt controller after those who pull its wires. */
+  #stateful(): Stateful[] {
+    const sbi = this.#sbiConsole;
+    if (sbi === undefined) throw new Error("the machine is not complete");
+    const console = { name: "sbi", save: () => sbi.save(), restore: (state: unknown) => sbi.restore(state) };
+    return [...this.#platform, console, this.#plic];
   }
 
   #attach(device: PlatformDevice): void {

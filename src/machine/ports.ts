@@ -63,6 +63,21 @@ export class Ports implements AsyncDisposable {
     for (const { port } of this.#opened) port?.flush();
   }
 
+  /** Input of streams that waits for the guest, by port from 1 on. */
+  waiting(): Record<string, Uint8Array[]> {
+    const waiting: Record<string, Uint8Array[]> = {};
+    for (const [index, { port }] of this.#opened.entries()) {
+      if (port !== undefined && port.waiting.length > 0)
+        waiting[index + 1] = port.waiting.map((piece) => piece.slice());
+    }
+    return waiting;
+  }
+
+  /** What `waiting` answered, in the vkernel that this one goes on from. */
+  giveBack(waiting: Readonly<Record<string, readonly Uint8Array[]>>): void {
+    for (const [index, { port }] of this.#opened.entries()) port?.giveBack(waiting[index + 1] ?? []);
+  }
+
   /** Hands on what came in while there was no machine. */
   deliver(): void {
     for (const { port } of this.#opened) port?.deliver();

@@ -1,5 +1,6 @@
 /** What the caller's thread and the vkernel's own say to each other. */
 import type { CoreModule } from "../wasm/core.js";
+import type { CheckpointProgress, CheckpointRequest } from "./checkpoint-request.js";
 import type { WireError } from "./error-wire.js";
 import type { DiskError, Exit, JitStats, MachineConfig, MemoryStats, Stats, Vmspaces } from "./machine-config.js";
 
@@ -10,7 +11,20 @@ export interface WorkerStart {
   readonly module: CoreModule;
   /** Of a vkernel whose network cable ends with the embedder: what `FrameCredit` counts in. */
   readonly frames?: FrameCounts;
+  /** The guest is not booted but goes on. */
+  readonly thaw?: ThawStart;
 }
+
+/** A guest that goes on from a checkpoint. */
+export interface ThawStart {
+  readonly path: string;
+  /** What became of the time in between: it has passed, or it has not. */
+  readonly clock: ClockPolicy;
+  /** Where the topmost files of disks are now, by the drive's index, if elsewhere. */
+  readonly drives: Readonly<Record<number, string>>;
+}
+
+export type ClockPolicy = "step" | "keep";
 
 export interface FrameCounts {
   readonly fromGuest: SharedArrayBuffer;
@@ -41,6 +55,9 @@ export type ToWorker =
   /** Bytes that the guest is to be left with. */
   | { readonly type: "memoryTarget"; readonly bytes: number }
   | { readonly type: "stop" }
+  /** Answered like a request; before that there may be progress. */
+  | { readonly type: "checkpoint"; readonly id: number; readonly request: CheckpointRequest }
+  | { readonly type: "abortCheckpoint"; readonly id: number }
   | { readonly type: "request"; readonly id: number; readonly what: keyof Requests };
 
 export type FromWorker =
@@ -61,6 +78,7 @@ export type FromWorker =
   | { readonly type: "reset"; readonly count: number }
   | { readonly type: "jitStats"; readonly stats: JitStats }
   | { readonly type: "diskError"; readonly error: DiskError }
+  | { readonly type: "checkpointProgress"; readonly id: number; readonly progress: CheckpointProgress }
   | { readonly type: "reply"; readonly id: number; readonly value: unknown }
   | { readonly type: "replyError"; readonly id: number; readonly error: WireError }
   | { readonly type: "exit"; readonly exit: Exit }

@@ -43,7 +43,9 @@ export class ReplayInputs {
     if (isNetwork(label)) return this.#feedNetwork(kind, payload);
     const end = port === 0 ? console : ports?.end(port);
     const fields = payload && new DataView(payload.buffer, payload.byteOffset, payload.length);
-    if (kind === "drained") end?.replayDrain();
+    if (label.startsWith("machine:")) return feedMachine(machine, kind);
+    if (kind === "generation" && payload !== undefined) machine.changeGeneration(payload);
+    else if (kind === "drained") end?.replayDrain();
     else if (kind === "input" && payload !== undefined) end?.inject(payload);
     else if (kind === "connected" && payload !== undefined) end?.replayConnected(payload[0] === 1);
     else if (kind === "stream" && payload !== undefined) machine.vsock?.inject(payload);
@@ -64,4 +66,13 @@ export class ReplayInputs {
     else return false;
     return true;
   }
+}
+
+/** What a checkpoint did to the machine while it was recorded. */
+function feedMachine(machine: Machine, kind: string | undefined): boolean {
+  if (kind === "freeze") machine.freeze();
+  else if (kind === "thaw") machine.thaw();
+  else if (kind === "release") machine.release();
+  else return false;
+  return true;
 }

@@ -43,6 +43,9 @@ export class ReplayRunner extends Runner {
     return Math.min(MAX_SLICE, instructions);
   }
 
+  /** They come from the recording alone, in their turn. */
+  protected enterInputs(): void {}
+
   protected async pace(exit: RunExit): Promise<void> {
     const due = this.#target !== undefined && this.icount() >= this.#target;
     if (exit === RunExit.Idle && !due) throw this.#diverged(this.#replay.peek());

@@ -3,6 +3,7 @@
  * host events in. What decides *when* something enters differs between a live run (live-runner.ts) and a replay
  * (replay-runner.ts); everything else is here.
  */
+import { VkrunError } from "../errors.js";
 import { Layout } from "../generated/layout.js";
 import { RunExit } from "../generated/shared/run-exit.js";
 import type { Core } from "../wasm/core.js";
@@ -30,6 +31,19 @@ export type RunOutcome =
   | { readonly kind: "stopped" }
   | { readonly kind: "replayed" };
 
+/** Somebody who wants to see the guest at rest. */
+export interface Meeting {
+  /** Asked between slices, with all inputs applied: whether it can be now. */
+  readonly ready: () => boolean;
+  /** The guest stands still until this is over. */
+  readonly hold: () => Promise<void> | void;
+}
+
+interface ArrangedMeeting extends Meeting {
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
 export interface RunnerParts {
   readonly core: Core;
   readonly hart: number;
@@ -56,7 +70,9 @@ export abstract class Runner {
   #stopping = false;
   #paused = false;
   #running = false;
+  #ended = false;
   #wake: (() => void) | undefined;
+  #meeting: ArrangedMeeting | undefined;
 
   constructor(parts: RunnerParts) {
     this.parts = parts;
@@ -64,6 +80,8 @@ export abstract class Runner {
 
   /** Lets inputs in and sets the guest's clock; answers how far to run, or undefined when there is no further to go. */
   protected abstract prepare(): Promise<number | undefined>;
+  /** Lets in what waits to come in. */
+  protected abstract enterInputs(): void;
   /** What to do between two slices. */
   protected abstract pace(exit: RunExit): Promise<void>;
   /** How the slice went: instructions retired and host milliseconds. */
@@ -76,7 +94,7 @@ export abstract class Runner {
   }
 
   protected get isInterrupted(): boolean {
-    return this.#stopping || this.#paused;
+    return this.#stopping || this.#paused || this.#meeting !== undefined;
   }
 
   /** An input arrived. In the middle of a slice, ends it after the current instruction. */
@@ -104,9 +122,30 @@ export abstract class Runner {
     this.wake();
   }
 
+  /** Resolves when the meeting has been, also while the guest is paused; rejects when the run ends before. One at a time. */
+  meet(meeting: Meeting): Promise<void> {
+    if (this.#meeting !== undefined) throw new Error("there is a meeting already");
+    if (this.#ended) return Promise.reject(guestEnded());
+    return new Promise((resolve, reject) => {
+      this.#meeting = { ...meeting, resolve, reject };
+      this.wake();
+    });
+  }
+
   async run(): Promise<RunOutcome> {
+    try {
+      return await this.#loop();
+    } finally {
+      this.#ended = true;
+      this.#meeting?.reject(guestEnded());
+      this.#meeting = undefined;
+    }
+  }
+
+  async #loop(): Promise<RunOutcome> {
     for (;;) {
       if (this.#stopping) return { kind: "stopped" };
+      if (this.#meeting !== undefined && !(await this.#meet(this.#meeting)) && this.#paused) continue;
       if (this.#paused) {
         await this.wait();
         continue;
@@ -120,6 +159,24 @@ export abstract class Runner {
       await this.parts.congestion();
       await this.pace(exit);
     }
+  }
+
+  /** False: it was too early. */
+  async #meet(meeting: ArrangedMeeting): Promise<boolean> {
+    this.enterInputs();
+    if (!meeting.ready()) {
+      // What it waits for may be done without anybody waking us.
+      await eventLoopTurn();
+      return false;
+    }
+    this.#meeting = undefined;
+    try {
+      await meeting.hold();
+      meeting.resolve();
+    } catch (error) {
+      meeting.reject(error);
+    }
+    return true;
   }
 
   #slice(budget: number): RunExit {
@@ -184,4 +241,8 @@ export abstract class Runner {
     this.#wake = undefined;
     wake?.();
   }
+}
+
+function guestEnded(): VkrunError {
+  return new VkrunError("ERR_VKRUN_ENDED", "the guest has ended, or was reset");
 }

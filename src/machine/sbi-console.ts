@@ -6,6 +6,12 @@
 import type { CharBackend } from "../backends/char-backend.js";
 import type { InputGate } from "../devices/device.js";
 
+interface SavedSbiConsole {
+  arrived: Uint8Array[];
+  reading: boolean;
+  pieces: number;
+}
+
 export class SbiConsole {
   readonly #backend: CharBackend;
   readonly #input: InputGate;
@@ -24,13 +30,7 @@ export class SbiConsole {
 
   read(into: Uint8Array): number {
     // A guest that reads here does not read the serial port: from now on the user types to this console.
-    if (!this.#reading) {
-      this.#reading = true;
-      this.#backend.attach((bytes) => {
-        const label = `sbi:input:${this.#pieces++}`;
-        this.#input.post(label, (payload) => void this.#arrived.push(payload ?? bytes), bytes);
-      });
-    }
+    if (!this.#reading) this.#attach();
     let length = 0;
     while (length < into.length) {
       const first = this.#arrived[0];
@@ -42,5 +42,24 @@ export class SbiConsole {
       else this.#arrived[0] = first.subarray(piece.length);
     }
     return length;
+  }
+
+  save(): SavedSbiConsole {
+    return { arrived: this.#arrived.map((piece) => piece.slice()), reading: this.#reading, pieces: this.#pieces };
+  }
+
+  restore(state: unknown): void {
+    const { arrived, reading, pieces } = state as SavedSbiConsole;
+    this.#arrived = [...arrived];
+    this.#pieces = pieces;
+    if (reading) this.#attach();
+  }
+
+  #attach(): void {
+    this.#reading = true;
+    this.#backend.attach((bytes) => {
+      const label = `sbi:input:${this.#pieces++}`;
+      this.#input.post(label, (payload) => void this.#arrived.push(payload ?? bytes), bytes);
+    });
   }
 }

@@ -2,13 +2,17 @@
  * A vkernel from its first boot to its end, on its own thread: opens drives, builds a machine, boots it, runs it, and
  * does so again each time the guest reboots.
  */
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import type { CharBackend } from "../backends/char-backend.js";
 import { planBoot } from "../boot/boot-plan.js";
+import { BALLOON_PAGE } from "../devices/virtio/balloon.js";
 import type { VirtioConsole } from "../devices/virtio/console.js";
-import type { VkrunError } from "../errors.js";
-import { nativeUnavailable } from "../native.js";
+import { GENERATION_LENGTH } from "../devices/vmgenid.js";
+import { VkrunError } from "../errors.js";
+import { native, nativeUnavailable } from "../native.js";
 import { Core, type CoreModule } from "../wasm/core.js";
+import type { CheckpointResult } from "./checkpoint-request.js";
+import { type CheckpointCall, Checkpointer, type Surroundings } from "./checkpointer.js";
 import { ConsolePort } from "./console-port.js";
 import { DiskFailures } from "./disk-failures.js";
 import type { Drive } from "./drive.js";
@@ -35,13 +39,14 @@ import type { EmbedderPort } from "./network-port.js";
 import { conclude } from "./outcome.js";
 import { PanicWatch } from "./panic-watch.js";
 import { Ports } from "./ports.js";
-import type { LogLevel } from "./protocol.js";
+import type { LogLevel, ThawStart } from "./protocol.js";
 import { clearMemory, hashRam, residentBytes } from "./ram-contents.js";
 import { ReplayInputs } from "./replay-inputs.js";
 import { ReplayRunner, replayMismatch } from "./replay-runner.js";
 import { eventLoopTurn, type GuestEnd, type Runner, type RunnerParts } from "./runner.js";
 import { openShares, type Share } from "./shares.js";
 import { Symbols } from "./symbols.js";
+import { type SavedConsole, Thaw } from "./thaw.js";
 import { Tohost } from "./tohost.js";
 import { measureVmspaces } from "./vmspaces.js";
 import { openVsock, type Vsock } from "./vsock.js";
@@ -74,6 +79,7 @@ interface Durable {
 interface Running {
   readonly machine: Machine;
   readonly runner: Runner;
+  readonly checkpointer: Checkpointer;
   readonly panic: PanicWatch;
   readonly observer: JitObserver | undefined;
 }
@@ -81,6 +87,25 @@ interface Running {
 /** Linux takes 32 bytes from /chosen/rng-seed and starts with a seeded random number generator. */
 const SEED_BYTES = 32;
 const NS_PER_MS = 1_000_000n;
+
+export interface SupervisorOptions {
+  readonly config: MachineConfig;
+  readonly module: CoreModule;
+  readonly events: SupervisorEvents;
+  /** The end of a cable that leads to the embedder. */
+  readonly network?: EmbedderPort | undefined;
+  /** The first machine goes on from a checkpoint instead of booting. */
+  readonly thaw?: ThawStart | undefined;
+}
+
+/** How a machine begins. */
+interface Beginning {
+  /** Where a bare-metal program says that it has ended. */
+  readonly tohost: bigint | undefined;
+  /** What the guest's clock would show if it were the host's. */
+  readonly ticks: bigint;
+  readonly thaw?: Thaw;
+}
 
 export class Supervisor {
   readonly #config: MachineConfig;
@@ -102,9 +127,14 @@ export class Supervisor {
   #bootSize: ConsoleSize | undefined;
   #symbols: Symbols | undefined;
   #measuring: Promise<unknown> = Promise.resolve();
+  readonly #thawStart: ThawStart | undefined;
+  #tohost: bigint | undefined;
+  #recorder: InputRecorder | undefined;
+  #checkpointed = false;
 
-  constructor(config: MachineConfig, module: CoreModule, events: SupervisorEvents, network?: EmbedderPort) {
+  constructor({ config, module, events, network, thaw }: SupervisorOptions) {
     this.#config = config;
+    this.#thawStart = thaw;
     this.#module = module;
     this.#events = events;
     this.#networkPort = network;
@@ -168,6 +198,18 @@ export class Supervisor {
   resume(): void {
     this.#paused = false;
     this.#running?.runner.resume();
+  }
+
+  async checkpoint(call: CheckpointCall): Promise<CheckpointResult> {
+    if (this.#config.replay !== undefined) {
+      throw new VkrunError("ERR_VKRUN_CHECKPOINT_REPLAY", "a replay cannot have a checkpoint", {
+        hint: "Make one while the guest is recorded, or runs by itself.",
+      });
+    }
+    if (this.#running === undefined) throw new VkrunError("ERR_VKRUN_ENDED", "there is no guest yet, or no more");
+    const result = await this.#running.checkpointer.checkpoint(call);
+    if (call.request.exit) this.#checkpointed = true;
+    return result;
   }
 
   stop(): void {
@@ -236,7 +278,8 @@ export class Supervisor {
       recording !== undefined,
     );
     this.#ports = ports;
-    const drives = await openDrives(this.#config.drives);
+    await using thaw = this.#thawStart && (await Thaw.open(this.#thawStart, ramBytes));
+    const drives = thaw === undefined ? await openDrives(this.#config.drives) : await thaw.openDrives();
     let exit: Exit;
     let shares: Share[] = [];
     let network: Network | undefined;
@@ -245,11 +288,16 @@ export class Supervisor {
       shares = await openShares(this.#config.shares, recording !== undefined);
       if (this.#config.vsock !== undefined) vsock = await openVsock(this.#config.vsock, recording !== undefined);
       using replay = recording === undefined ? undefined : new InputReplay(recording, ramBytes);
+      if (replay !== undefined) thaw?.align(replay);
       network = await this.#openNetwork(replay);
-      const recorded = network && { network: recordedNetwork(network) };
+      const recorded = {
+        ...(network && { network: recordedNetwork(network) }),
+        ...(thaw && { checkpoint: thaw.id }),
+      };
       using recorder = record === undefined ? undefined : new InputRecorder(record, { ramBytes, ...recorded });
+      this.#recorder = recorder;
       const memory = Core.allocate(ramBytes);
-      exit = await this.#runMachines({ memory, drives, shares, vsock, network, recorder, replay });
+      exit = await this.#runMachines({ memory, drives, shares, vsock, network, recorder, replay }, thaw);
     } catch (error) {
       // What failed first is what there is to say.
       await closeDrives(drives).catch(() => undefined);
@@ -269,11 +317,12 @@ export class Supervisor {
     return replay === undefined ? openNetwork(options) : replayNetwork(replay.network, options);
   }
 
-  async #runMachines(durable: Durable): Promise<Exit> {
-    for (;;) {
-      const running = await this.#boot(durable);
-      const { machine, runner, panic, observer } = running;
+  async #runMachines(durable: Durable, thaw: Thaw | undefined): Promise<Exit> {
+    for (let first = true; ; first = false) {
+      const running = first && thaw !== undefined ? await this.#thaw(durable, thaw) : await this.#boot(durable);
+      const { machine, runner, checkpointer, panic, observer } = running;
       const outcome = await runner.run();
+      await checkpointer.settled();
       const { core, hart } = machine;
       const instructions = core.exports.icount(hart);
       const jitStats = observer?.stats(instructions, runner.busyMs, runner.idleMs);
@@ -289,20 +338,47 @@ export class Supervisor {
         this.#bootSize = machine.console.size;
         if (durable.replay === undefined) this.#port.giveBack(machine.unreadInput(this.#config.console));
         this.#events.reset(++this.#resets);
+        if (machine.memory.isMapped) native().mapAnonymous({ bytes: core.ram });
         clearMemory(new Uint8Array(durable.memory.buffer));
         continue;
       }
       durable.recorder?.end(instructions, byGuest);
       const compared = durable.recorder !== undefined || durable.replay !== undefined;
-      return { reason, code, instructions, ...(compared && { memoryHash: hashRam(core.ram) }) };
+      const ended = this.#checkpointed ? "checkpointed" : reason;
+      return { reason: ended, code, instructions, ...(compared && { memoryHash: hashRam(core.ram) }) };
     }
   }
 
   async #boot(durable: Durable): Promise<Running> {
-    const { boot, console: kind, ramBytes } = this.#config;
+    const { boot, console: kind } = this.#config;
     const { wallNs, seed } = this.#resetInputs(durable);
-    const bareMetal = boot.elf !== undefined;
-    const port = (of: typeof kind): CharBackend => (of === kind ? this.#port : this.#sideLog);
+    const machine = await this.#build(durable, wallNs, createHash("sha256").update("vmgenid").update(seed).digest());
+    const plan = await planBoot(
+      { ...boot, rngSeed: seed, ...(kind === "virtio" && { console: "hvc0" }) },
+      machine.describe(),
+      durable.drives[0]?.backend,
+    );
+    for (const line of plan.description) this.#events.log("info", line);
+    for (const warning of plan.warnings) this.#events.log("warn", warning);
+    await machine.load(plan);
+    return this.#begin(machine, durable, { tohost: plan.tohost, ticks: 0n });
+  }
+
+  async #thaw(durable: Durable, thaw: Thaw): Promise<Running> {
+    const machine = await this.#build(durable, thaw.wallNsAtReset, new Uint8Array(GENERATION_LENGTH));
+    await thaw.restore(machine);
+    const { waiting, ports } = thaw.console;
+    if (durable.replay === undefined) {
+      this.#port.giveBack(waiting);
+      this.#ports?.giveBack(ports);
+    }
+    return this.#begin(machine, durable, { tohost: thaw.tohost, ticks: thaw.ticks(machine), thaw });
+  }
+
+  async #build(durable: Durable, wallNs: bigint, generation: Uint8Array): Promise<Machine> {
+    const { boot, ramBytes } = this.#config;
+    const port = (of: MachineConfig["console"]): CharBackend =>
+      of === this.#config.console ? this.#port : this.#sideLog;
     const machine = await Machine.build({
       module: this.#module,
       memory: durable.memory,
@@ -321,23 +397,21 @@ export class Supervisor {
       vsock: durable.vsock,
       jit: this.#config.jit,
       wallNs,
-      bareMetal,
+      generation: generation.subarray(0, GENERATION_LENGTH),
+      bareMetal: boot.elf !== undefined,
       onDiskFailure: (drive, failure) => this.#diskFailures.report(drive, failure),
       onInput: () => this.#running?.runner.notify(),
     });
     machine.core.regions.onInstalled = () => this.#heap.compiled();
-    const observer = this.#observe(machine.core);
-    const plan = await planBoot(
-      { ...boot, rngSeed: seed, ...(kind === "virtio" && { console: "hvc0" }) },
-      machine.describe(),
-      durable.drives[0]?.backend,
-    );
-    for (const line of plan.description) this.#events.log("info", line);
-    for (const warning of plan.warnings) this.#events.log("warn", warning);
-    await machine.load(plan);
+    return machine;
+  }
 
+  /** A machine that is loaded runs from here on. */
+  #begin(machine: Machine, durable: Durable, { tohost: tohostGpa, ticks, thaw }: Beginning): Running {
     const panic = new PanicWatch();
-    const tohost = plan.tohost === undefined ? undefined : Tohost.at(plan.tohost, machine.memory);
+    const observer = this.#observe(machine.core);
+    this.#tohost = tohostGpa;
+    const tohost = tohostGpa === undefined ? undefined : Tohost.at(tohostGpa, machine.memory);
     const afterSlice = (idle: boolean): GuestEnd | undefined => {
       this.#port.flush();
       this.#ports?.flush();
@@ -345,9 +419,15 @@ export class Supervisor {
       if (panic.check(idle, machine.ticks())) return { kind: "panic", code: 0, exact: false };
       return tohost?.check();
     };
-    const parts = { ...machine.runnerParts(), afterSlice, congestion: () => this.#port.stall() };
-    const runner = this.#runner(machine, parts, durable);
-    this.#running = { machine, runner, panic, observer };
+    const congestion = (): Promise<void> | undefined => this.#port.stall() ?? checkpointer.congestion();
+    const runner = this.#runner(machine, { ...machine.runnerParts(), afterSlice, congestion }, durable, ticks);
+    const checkpointer: Checkpointer = new Checkpointer({
+      ...{ machine, runner, drives: durable.drives, origin: thaw?.origin },
+      surroundings: () => this.#surroundings(machine),
+    });
+    this.#running = { machine, runner, checkpointer, panic, observer };
+    // In a replay it is the recording that says when.
+    if (durable.replay === undefined) thaw?.release(machine);
     this.#followWindow(machine.console);
     if (machine.balloon !== undefined) this.#memory?.attach(machine.balloon);
     if (this.#paused) runner.pause();
@@ -356,6 +436,24 @@ export class Supervisor {
     this.#ports?.deliver();
     if (this.#resets === 0) this.#events.started();
     return this.#running;
+  }
+
+  /** What a checkpoint holds besides the machine and its disks. */
+  #surroundings({ console, balloon }: Machine): Surroundings {
+    const { record: _, replay: __, ...config } = this.#config;
+    const target = balloon && config.ramBytes - balloon.target * BALLOON_PAGE;
+    return {
+      name: config.name,
+      config: { ...config, ...(target !== undefined && { memoryTarget: target }) },
+      console: {
+        size: console.size,
+        waiting: this.#port.waiting.map((piece) => piece.slice()),
+        ports: this.#ports?.waiting() ?? {},
+      } satisfies SavedConsole,
+      entropy: {},
+      ...(this.#tohost !== undefined && { "x-tohost": this.#tohost }),
+      ...(this.#recorder !== undefined && { "x-log": { entries: this.#recorder.entries } }),
+    };
   }
 
   /** The window may have changed while there was no machine. */
@@ -371,8 +469,8 @@ export class Supervisor {
     return new JitObserver(core, { stats: jitStats, symbols: this.#symbols });
   }
 
-  #runner(machine: Machine, parts: RunnerParts, { network, recorder, replay }: Durable): Runner {
-    if (replay === undefined) return new LiveRunner(parts, recorder);
+  #runner(machine: Machine, parts: RunnerParts, { network, recorder, replay }: Durable, ticks: bigint): Runner {
+    if (replay === undefined) return new LiveRunner(parts, recorder, ticks);
     return new ReplayRunner(
       parts,
       replay,

@@ -1,5 +1,6 @@
 /** The vkernel's own thread: an event loop that belongs to the guest alone. Talks protocol.ts with the caller's thread. */
 import { parentPort, workerData } from "node:worker_threads";
+import type { CheckpointProgress, CheckpointRequest } from "./checkpoint-request.js";
 import { encodeError } from "./error-wire.js";
 import { FrameCredit } from "./frame-credit.js";
 import { portMtu } from "./network.js";
@@ -9,7 +10,7 @@ import { Supervisor, type SupervisorEvents } from "./supervisor.js";
 
 if (parentPort === null) throw new Error("worker.ts runs in a worker thread");
 const port = parentPort;
-const { config, module, frames } = workerData as WorkerStart;
+const { config, module, frames, thaw } = workerData as WorkerStart;
 
 const post = (message: FromWorker, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
 
@@ -33,7 +34,9 @@ const events: SupervisorEvents = {
   diskError: (error) => post({ type: "diskError", error }),
   log: (level, message, fields) => post({ type: "log", level, message, ...(fields && { fields }) }),
 };
-const supervisor = new Supervisor(config, module, events, network);
+const supervisor = new Supervisor({ config, module, events, network, thaw });
+/** Checkpoints asked for, by the number of the request. */
+const checkpoints = new Map<number, AbortController>();
 
 function answer(what: keyof Requests): unknown {
   switch (what) {
@@ -54,9 +57,20 @@ function answer(what: keyof Requests): unknown {
   }
 }
 
-async function reply(id: number, what: keyof Requests): Promise<void> {
+async function checkpoint(id: number, request: CheckpointRequest): Promise<unknown> {
+  const controller = new AbortController();
+  checkpoints.set(id, controller);
   try {
-    post({ type: "reply", id, value: await answer(what) });
+    const onProgress = (progress: CheckpointProgress): void => post({ type: "checkpointProgress", id, progress });
+    return await supervisor.checkpoint({ request, onProgress, signal: controller.signal });
+  } finally {
+    checkpoints.delete(id);
+  }
+}
+
+async function reply(id: number, value: () => unknown): Promise<void> {
+  try {
+    post({ type: "reply", id, value: await value() });
   } catch (error) {
     post({ type: "replyError", id, error: encodeError(error) });
   }
@@ -89,7 +103,13 @@ port.on("message", (message: ToWorker) => {
       supervisor.stop();
       return;
     case "request":
-      void reply(message.id, message.what);
+      void reply(message.id, () => answer(message.what));
+      return;
+    case "checkpoint":
+      void reply(message.id, () => checkpoint(message.id, message.request));
+      return;
+    case "abortCheckpoint":
+      checkpoints.get(message.id)?.abort();
   }
 });
 

@@ -23,6 +23,8 @@ export interface CoreHost {
   consoleRead(address: number, length: number): number;
   /** Something else than a store of a hart wrote [offset, offset + length) of RAM. Only after `watchRam(1)`. */
   ramWrote?(offset: number, length: number): void;
+  /** The copy area of a checkpoint is full: it has to be emptied. */
+  copiesFull?(): void;
 }
 
 /** What the core offers. 64-bit integers are BigInt, as wasm has it. See assembly/index.ts. */
@@ -43,6 +45,10 @@ export interface CoreExports extends WebAssembly.Exports, BitmapOperations, Vmsp
   /** 1 (as it is): compiled regions enter each other directly; 0: each comes back first. For what is compiled from now on. */
   setJitChaining(on: number): void;
   clearDirty(): void;
+  ramWriting(gpa: bigint, length: number): void;
+  /** Answers the pages of the checkpoint that begins. See assembly/mmu/checkpoint.ts. */
+  checkpointBegin(incremental: number): number;
+  checkpointEnd(): void;
   hartRestored(hart: number): void;
   watchRam(watched: number): void;
   describeBlock(hart: number): number;
@@ -158,6 +164,7 @@ export class Core {
         consoleWrite: host.consoleWrite,
         consoleRead: host.consoleRead,
         ramWrote: host.ramWrote ?? (() => undefined),
+        copiesFull: host.copiesFull ?? (() => undefined),
         table: regions.table,
         jitInstall: (address: number, length: number, count: number) => regions.install(address, length, count),
         jitForget: () => regions.forget(),

@@ -229,7 +229,7 @@ export class VirtioBlk extends VirtioDevice {
         backend.tryRead === undefined
           ? undefined
           : (wanted) =>
-              this.#live(transfer) ? (backend.tryRead?.(offset, slices(request.writable, done, wanted)) ?? 0) : wanted,
+              this.#live(transfer) ? (backend.tryRead?.(offset, request.toWrite(done, wanted)) ?? 0) : wanted,
       later: (wanted) => {
         buffer = this.#buffers.take(wanted);
         return backend.read(offset, [buffer]);

@@ -5,6 +5,7 @@
 // specification says for "not there"; NOTIFICATION_DATA and IN_ORDER (docs/adr/0013): the device reads the ring anyway, in the same
 // memory, and disks answer in the order that the host does.
 
+import { VkrunError } from "../../errors.js";
 import { Irq, MemoryMap } from "../../generated/shared/memory-map.js";
 import type { DeviceTreeNode, InterruptLine, PlatformDevice } from "../device.js";
 import { foreignState, type SavedDevice, type VirtioDevice, type VirtioTransport } from "./virtio-device.js";
@@ -287,6 +288,13 @@ export class VirtioMmio implements PlatformDevice, VirtioTransport {
     this.reset();
     this.#status = saved.status;
     this.#driverFeatures = [...saved.driverFeatures];
+    if ((saved.status & Status.FEATURES_OK) !== 0 && !this.#offersAll()) {
+      throw new VkrunError(
+        "ERR_VKRUN_CHECKPOINT_DEVICE",
+        `the guest uses features of ${this.name} that this one does not have`,
+        { hint: "Give it what it had at the checkpoint: a network or disk of the same kind." },
+      );
+    }
     this.#deviceFeaturesSel = saved.deviceFeaturesSel;
     this.#driverFeaturesSel = saved.driverFeaturesSel;
     this.#queueSel = saved.queueSel;
@@ -324,9 +332,13 @@ export class VirtioMmio implements PlatformDevice, VirtioTransport {
 
   /** Whether the driver's choice is a part of what is on offer, VERSION_1 included, and one that makes sense (2.2.2, 6.1). */
   #acceptable(): boolean {
-    const [low, high] = this.#driverFeatures;
-    if ((low & ~this.#offered[0]) !== 0 || (high & ~this.#offered[1]) !== 0) return false;
+    if (!this.#offersAll()) return false;
     return this.negotiated(Feature.VERSION_1) && this.device.acceptable((bit) => this.negotiated(bit));
+  }
+
+  #offersAll(): boolean {
+    const [low, high] = this.#driverFeatures;
+    return (low & ~this.#offered[0]) === 0 && (high & ~this.#offered[1]) === 0;
   }
 
   /**

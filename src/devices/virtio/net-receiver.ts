@@ -8,7 +8,7 @@
 import type { NetBackend, NetOffloads, ReceiveLimits } from "../../backends/net-backend.js";
 import { FRAME_MAX, FRAME_MIN, FRAME_OVERHEAD, GSO_NONE, NetHeader, NetHeaderFlag } from "../../backends/net-header.js";
 import { PacketVectors } from "../../backends/packet-vectors.js";
-import { gather, scatter } from "../../backends/scatter.js";
+import { scatter } from "../../backends/scatter.js";
 import { segments } from "./net-features.js";
 import type { VirtqRequest } from "./virtq-request.js";
 
@@ -240,7 +240,7 @@ export class NetReceiver {
     const used = this.#buffers.splice(0, count);
     const [first] = used;
     if (first === undefined) return;
-    const head = this.#head.subarray(0, gather(first.writable, 0, this.#head));
+    const head = this.#head.subarray(0, first.readBack(0, this.#head));
     if (!this.#wanted(head, length)) {
       // Written to all the same, and free for the next packet.
       for (const buffer of used) buffer.wrote(0, buffer.writableLength);
@@ -285,8 +285,11 @@ export class NetReceiver {
     }
     this.#writeNumBuffers(used.length);
     packet.set(this.#numBuffers, NetHeader.NUM_BUFFERS);
-    const views = used.length === 1 ? (used[0]?.writable ?? []) : used.flatMap(({ writable }) => writable);
-    scatter(views, 0, packet);
+    scatter(
+      used.flatMap((buffer) => buffer.toWrite(0, buffer.writableLength)),
+      0,
+      packet,
+    );
     this.#complete(used, packet.length);
     return true;
   }

@@ -1,4 +1,4 @@
-import { gather, scatter } from "../../backends/scatter.js";
+import { gather, scatter, slices } from "../../backends/scatter.js";
 import type { VirtqueueCore } from "./virtqueue-core.js";
 
 /**
@@ -33,9 +33,18 @@ export class VirtqRequest {
     return this.#readable;
   }
 
-  get writable(): readonly Uint8Array[] {
-    this.#writable ??= this.#views(this.#readableCount, this.#writableCount);
-    return this.#writable;
+  /**
+   * Views of [offset, offset + length) of the writable part, to be written at once: a checkpoint that begins later would not
+   * hear of it.
+   */
+  toWrite(offset: number, length: number): Uint8Array[] {
+    this.core.virtqWriting(this.record, offset, length);
+    return slices(this.#writableViews, offset, length);
+  }
+
+  /** Copies from the writable part, for a device that looks at what it has written. */
+  readBack(offset: number, target: Uint8Array): number {
+    return gather(this.#writableViews, offset, target);
   }
 
   /** How many buffers the writable part is cut into. */
@@ -52,7 +61,9 @@ export class VirtqRequest {
     this.#each(0, this.#readableCount, callback);
   }
 
+  /** As `eachReadable`, and as for `toWrite`: they have to be written at once. */
   eachWritable(callback: (address: number, length: number) => void): void {
+    this.core.virtqWriting(this.record, 0, this.writableLength);
     this.#each(this.#readableCount, this.#writableCount, callback);
   }
 
@@ -66,7 +77,8 @@ export class VirtqRequest {
    * changed when the request is completed with a length that covers them, or by `wrote`.
    */
   write(offset: number, source: Uint8Array): number {
-    return scatter(this.writable, offset, source);
+    this.core.virtqWriting(this.record, offset, source.length);
+    return scatter(this.#writableViews, offset, source);
   }
 
   /** Marks a part of the writable area as changed beyond what the request's completion will cover. */
@@ -80,6 +92,11 @@ export class VirtqRequest {
       gpa: Number(BigInt.asUintN(64, this.core.virtqSegmentGpa(this.record, this.#readableCount + index))),
       length: this.core.virtqSegmentLength(this.record, this.#readableCount + index) >>> 0,
     }));
+  }
+
+  get #writableViews(): readonly Uint8Array[] {
+    this.#writable ??= this.#views(this.#readableCount, this.#writableCount);
+    return this.#writable;
   }
 
   #length(first: number, count: number): number {

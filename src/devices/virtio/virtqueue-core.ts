@@ -17,6 +17,7 @@ export interface VirtqueueExports {
   virtqSegmentGpa(record: number, index: number): bigint;
   virtqSegmentAddress(record: number, index: number): number;
   virtqSegmentLength(record: number, index: number): number;
+  virtqWriting(record: number, offset: number, length: number): void;
   virtqWrote(record: number, offset: number, length: number): void;
   /** The `index`th record popped and not yet pushed, oldest first, or 0. */
   virtqUnderWay(queue: number, index: number): number;
@@ -45,6 +46,7 @@ export function virtqueueCore(buffer: ArrayBufferLike, exports: VirtqueueExports
     virtqSegmentGpa: exports.virtqSegmentGpa,
     virtqSegmentAddress: exports.virtqSegmentAddress,
     virtqSegmentLength: exports.virtqSegmentLength,
+    virtqWriting: exports.virtqWriting,
     virtqWrote: exports.virtqWrote,
     virtqUnderWay: exports.virtqUnderWay,
     virtqSavedLength: exports.virtqSavedLength,

@@ -141,13 +141,13 @@ export class VirtioVsock extends VirtioDevice implements VsockGuest {
   }
 
   saveDevice(): Record<string, unknown> {
-    return {};
+    return { eventDue: this.#eventDue };
   }
 
-  /** Whatever streams the guest had are over. */
-  restoreDevice(): void {
-    this.#eventDue = true;
-    if (this.transport.running) this.#sendEvent();
+  /** Whatever streams the guest had are over, and it has to be told so: an input like any other. */
+  restoreDevice(state: Record<string, unknown>): void {
+    this.#eventDue = state["eventDue"] === true;
+    this.resetTransport();
   }
 
   #forgetStreams(): void {

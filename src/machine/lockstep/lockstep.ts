@@ -102,6 +102,10 @@ export class Lockstep {
       ...core.exports,
       ...log.noting(core.exports),
       run: (_hart, instructions) => this.#run(instructions),
+      hartRestored: (hart) => {
+        core.exports.hartRestored(hart);
+        twin.exports.hartRestored(hart);
+      },
       resetHart: (hart, ...rest) => {
         core.exports.resetHart(hart, ...rest);
         twin.exports.resetHart(hart, ...rest);

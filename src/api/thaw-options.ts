@@ -1,0 +1,105 @@
+/** The options of `VKernel.thaw`, and what they change of the machine that a checkpoint holds. */
+import { resolve } from "node:path";
+import { CheckpointFile } from "../checkpoint/checkpoint-file.js";
+import { VkrunError } from "../errors.js";
+import {
+  type ConsoleSize,
+  type JitMode,
+  type MachineConfig,
+  MemoryLimits,
+  type VsockConfig,
+} from "../machine/machine-config.js";
+import type { ClockPolicy, ThawStart } from "../machine/protocol.js";
+import type { BootOptions } from "./boot-options.js";
+import { type NetworkOptions, resolveNetwork } from "./network-options.js";
+import { resolveVsock, type VsockOptions } from "./vsock-port.js";
+
+/** What is not said is as it was. */
+export interface ThawOptions {
+  /** The guest's time has passed meanwhile ("step", the default), or it goes on where it was ("keep"). */
+  clock?: ClockPolicy;
+  /** For messages and logs. */
+  name?: string;
+  /** Where disks are now that were moved: the topmost file of each, by its number from 0 on; undefined for one that is where it was. */
+  drives?: readonly (string | undefined)[];
+  /** Where the other end of the network cable is. It has to be of the same kind, or able to do what the guest uses. */
+  network?: NetworkOptions;
+  vsock?: VsockOptions;
+  consoleSize?: ConsoleSize;
+  jit?: JitMode;
+  jitStats?: boolean;
+  symbols?: string;
+  noReboot?: boolean;
+  /** Record every input from here on; a replay thaws the same checkpoint. */
+  record?: string;
+  /** Run a recording that begins with this checkpoint, or during which it was made. */
+  replay?: string;
+  log?: BootOptions["log"];
+}
+
+const WASM_PAGE = 0x1_0000;
+
+/** Reads what a checkpoint says of its machine. */
+export async function resolveThaw(
+  path: string,
+  options: ThawOptions,
+): Promise<{ config: MachineConfig; thaw: ThawStart }> {
+  if (options.record !== undefined && options.replay !== undefined) {
+    throw new VkrunError("ERR_VKRUN_BOOT_OPTIONS", "a run is either recorded or replayed, not both");
+  }
+  const { clock = "step" } = options;
+  if (clock !== "step" && clock !== "keep") {
+    throw new VkrunError("ERR_VKRUN_BOOT_OPTIONS", `the clock cannot be "${String(clock)}"`, {
+      hint: 'Use "step" or "keep".',
+    });
+  }
+  await using file = await CheckpointFile.open(path);
+  const saved = savedConfig(file.path, file.manifest.config, file.ramBytes);
+  const name = options.name ?? saved.name;
+  const config: MachineConfig = {
+    ...saved,
+    name,
+    ...(options.network !== undefined && networkOf(saved, options.network, name)),
+    ...(saved.vsock !== undefined && vsockOf(saved.vsock, options.vsock)),
+    ...(options.consoleSize !== undefined && { consoleSize: options.consoleSize }),
+    ...(options.jit !== undefined && { jit: options.jit }),
+    jitStats: options.jitStats ?? false,
+    ...(options.symbols !== undefined && { symbols: resolve(options.symbols) }),
+    ...(options.noReboot !== undefined && { noReboot: options.noReboot }),
+    ...(options.record !== undefined && { record: resolve(options.record) }),
+    ...(options.replay !== undefined && { replay: resolve(options.replay) }),
+  };
+  const drives: Record<number, string> = {};
+  for (const [index, drive] of (options.drives ?? []).entries())
+    if (drive !== undefined) drives[index] = resolve(drive);
+  return { config, thaw: { path: resolve(path), clock, drives } };
+}
+
+/** The guest knows its device by the address that it had. */
+function networkOf(saved: MachineConfig, options: NetworkOptions, name: string): Pick<MachineConfig, "network"> {
+  const network = resolveNetwork(options, name);
+  if (network === undefined || saved.network === undefined) {
+    throw new VkrunError("ERR_VKRUN_CHECKPOINT_DEVICE", "the guest of the checkpoint has no network device");
+  }
+  return { network: { ...network, mac: saved.network.mac } };
+}
+
+/** A path that was made up is made up anew: the vkernel of the checkpoint may still be there. */
+function vsockOf({ cid }: VsockConfig, options: VsockOptions | undefined): Pick<MachineConfig, "vsock"> {
+  const vsock = resolveVsock({ cid, ...options });
+  return vsock === undefined ? {} : { vsock };
+}
+
+/** What nobody has typed may be anything. */
+function savedConfig(path: string, config: unknown, ramBytes: number): MachineConfig {
+  const saved = config as Partial<MachineConfig> | null | undefined;
+  const lists = [saved?.drives, saved?.ports, saved?.shares];
+  const fits = ramBytes % WASM_PAGE === 0 && ramBytes <= MemoryLimits.MAX && saved?.ramBytes === ramBytes;
+  const strings = [saved?.name, saved?.console, saved?.jit];
+  if (fits && lists.every(Array.isArray) && strings.every((text) => typeof text === "string")) {
+    return saved as MachineConfig;
+  }
+  throw new VkrunError("ERR_VKRUN_CHECKPOINT_INVALID", `${path} describes no machine that this vkrun can build`, {
+    hint: "It is damaged, or was made by an incompatible version of vkrun.",
+  });
+}

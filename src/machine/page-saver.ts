@@ -1,0 +1,150 @@
+/**
+ * Writes the memory of a checkpoint while its guest goes on: pages in runs, off this thread, and between them the copies that
+ * the core made of pages which the guest was about to overwrite (assembly/mmu/checkpoint.ts).
+ */
+import { VkrunError } from "../errors.js";
+import { Layout } from "../generated/layout.js";
+import type { Core } from "../wasm/core.js";
+
+/** Where pages go to. */
+export interface PageSink {
+  /** Off-thread: the pages of `ram` that are set in `wanted`, whose bit 0 is page `first`. */
+  writePages(run: { ram: Uint8Array; first: number; pages: number; wanted: Uint8Array }): Promise<unknown>;
+  /** Replaces what was written of a page, if anything was. */
+  writePage(page: number, bytes: Uint8Array): Promise<void>;
+}
+
+/** Bytes of the file that are written in one go, as far as pages lie together. */
+const RUN_PAGES = 1024;
+/** RAM that one look for pages goes through: where few are to be written, a run may be that long. */
+const RUN_SPAN = 32_768;
+const PAGE = Layout.PAGE.SIZE;
+/** Copies that wait to be written, before the guest has to. */
+const COPIES_MAX = 2048;
+/** Copies that are written at once. */
+const BATCH = 64;
+
+const ONES = Uint8Array.from({ length: 256 }, (_, byte) => {
+  let ones = 0;
+  for (let rest = byte; rest !== 0; rest &= rest - 1) ones++;
+  return ones;
+});
+
+interface Copy {
+  readonly page: number;
+  readonly bytes: Uint8Array;
+}
+
+export class PageSaver {
+  /** Pages that were copied because the guest did not wait for them. */
+  copied = 0;
+  /** Pages that were dealt with. */
+  done = 0;
+  readonly #core: Core;
+  readonly #sink: PageSink;
+  readonly #pending: Uint8Array;
+  #copies: Copy[] = [];
+  #relieved: { promise: Promise<void>; resolve: () => void } | undefined;
+
+  /** `checkpointBegin` has been called, and nothing has run since. */
+  constructor(core: Core, sink: PageSink) {
+    this.#core = core;
+    this.#sink = sink;
+    const at = Layout.PENDING.BITMAP;
+    this.#pending = core.bytes.subarray(at, at + (core.ramBytes / PAGE + 7) / 8);
+  }
+
+  /** Writes everything. `between` is called after each piece, and may throw to end it. */
+  async save(between: () => void): Promise<void> {
+    try {
+      for (let byte = 0; ; ) {
+        const run = this.#nextRun(byte);
+        if (run === undefined) break;
+        await this.#sink.writePages({ ram: this.#core.ram, ...run });
+        const first = run.first / 8;
+        this.#pending.fill(0, first, first + run.wanted.length);
+        byte = first + run.wanted.length;
+        this.done += run.count;
+        await this.#writeCopies();
+        between();
+      }
+    } finally {
+      // From here on nothing is copied any more.
+      this.#core.exports.checkpointEnd();
+      this.#relieve();
+    }
+    await this.#writeCopies();
+    const missed = this.#core.view.getUint32(Layout.CHECKPOINT.MISSED, true);
+    if (missed > 0) {
+      throw new VkrunError("ERR_VKRUN_INTERNAL", `${missed} pages changed unnoticed while a checkpoint was written`);
+    }
+  }
+
+  /** The core's copy area is full, or as good as: its copies wait here. */
+  takeCopies(): void {
+    const { view, bytes } = this.#core;
+    const count = view.getUint32(Layout.CHECKPOINT.COPIES, true);
+    if (count === 0) return;
+    const area = bytes.slice(Layout.COPY.AREA, Layout.COPY.AREA + count * PAGE);
+    for (let slot = 0; slot < count; slot++) {
+      const page = view.getUint32(Layout.COPY.PAGES + slot * 4, true);
+      this.#copies.push({ page, bytes: area.subarray(slot * PAGE, (slot + 1) * PAGE) });
+    }
+    this.copied += count;
+    view.setUint32(Layout.CHECKPOINT.COPIES, 0, true);
+  }
+
+  /** Between slices: while there are more copies than should wait, when there are fewer. */
+  congestion(): Promise<void> | undefined {
+    const { view } = this.#core;
+    if (view.getUint32(Layout.CHECKPOINT.ACTIVE, true) === 0) return undefined;
+    if (this.#copies.length + view.getUint32(Layout.CHECKPOINT.COPIES, true) < COPIES_MAX) return undefined;
+    if (this.#relieved === undefined) {
+      let resolve: () => void = () => undefined;
+      const promise = new Promise<void>((done) => {
+        resolve = done;
+      });
+      this.#relieved = { promise, resolve };
+    }
+    return this.#relieved.promise;
+  }
+
+  async #writeCopies(): Promise<void> {
+    this.takeCopies();
+    // What is copied meanwhile has its turn after the next run: a guest that is faster than the disk must not keep us here.
+    const copies = this.#copies;
+    this.#copies = [];
+    for (let at = 0; at < copies.length; at += BATCH) {
+      const batch = copies.slice(at, at + BATCH);
+      await Promise.all(batch.map(({ page, bytes }) => this.#sink.writePage(page, bytes)));
+      this.done += batch.length;
+    }
+    this.#relieve();
+  }
+
+  #relieve(): void {
+    this.#relieved?.resolve();
+    this.#relieved = undefined;
+  }
+
+  /** From `byte` of the bitmap on: pages that are worth a call. */
+  #nextRun(byte: number): { first: number; pages: number; wanted: Uint8Array; count: number } | undefined {
+    const pending = this.#pending;
+    let start = byte;
+    while (start < pending.length && pending[start] === 0) start++;
+    if (start === pending.length) return undefined;
+    let end = start;
+    let last = start;
+    let count = 0;
+    const limit = Math.min(pending.length, start + RUN_SPAN / 8);
+    while (end < limit && count < RUN_PAGES) {
+      const ones = ONES[pending[end] as number] as number;
+      end++;
+      if (ones === 0) continue;
+      count += ones;
+      last = end;
+    }
+    const pages = Math.min((last - start) * 8, this.#core.ramBytes / PAGE - start * 8);
+    return { first: start * 8, pages, wanted: pending.slice(start, last), count };
+  }
+}
