@@ -2,7 +2,7 @@
 import { decodeCbor, encodeCbor } from "./cbor.js";
 import { damaged, unsupported } from "./checkpoint-error.js";
 import { crc32c } from "./crc32c.js";
-import { FORMAT_VERSION, ID_BYTES } from "./header.js";
+import { ID_BYTES } from "./header.js";
 
 /**
  * Every section that this program knows, and its version. A section of another name is refused, as is one of another version; but

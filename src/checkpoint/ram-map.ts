@@ -37,7 +37,10 @@ export async function mapChain(chain: readonly CheckpointPart[], ram: Uint8Array
   const read = new Map<CheckpointPart, Bitmap>();
   const readIn = ({ part, first, count }: Run): void => {
     let pages = read.get(part);
-    if (pages === undefined) read.set(part, (pages = new Bitmap(ram.length / PAGE_BYTES)));
+    if (pages === undefined) {
+      pages = new Bitmap(ram.length / PAGE_BYTES);
+      read.set(part, pages);
+    }
     for (let page = first; page < first + count; page++) pages.add(page);
   };
 

@@ -9,7 +9,6 @@ import { reportError } from "./report-error.js";
 import { runCommand } from "./run-command.js";
 import { subcommands } from "./subcommands.js";
 
-
 async function program(): Promise<Command> {
   const vkrun = runCommand()
     .version(await vkrunVersion(), "-V, --version")
