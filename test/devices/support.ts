@@ -127,8 +127,9 @@ export function queueExports(core: Core): VirtqueueExports {
   return core.exports as unknown as VirtqueueExports;
 }
 
-export async function instantiateCore(ramBytes: number): Promise<Core> {
+export async function instantiateCore(ramBytes: number, copiesFull: () => void = () => {}): Promise<Core> {
   return Core.instantiate(await Core.load(), Core.allocate(ramBytes), ramBytes, {
+    copiesFull,
     mmioLoad: () => 0,
     mmioStore: () => {},
     consoleWrite: () => {},
