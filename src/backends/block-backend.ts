@@ -23,6 +23,8 @@ export interface BlockBackend extends AsyncDisposable {
   discard?(offset: number, length: number): Promise<void>;
   /** Has the range read as zeroes; gives its space back, as far as that is possible, with `unmap`. */
   writeZeroes?(offset: number, length: number, unmap: boolean): Promise<void>;
+  /** As `flush`, and from then on nothing is changed any more, also not when it is disposed. No write comes after it. */
+  seal?(): Promise<void>;
   /**
    * Reads what can be had without waiting, from the beginning of the range on: answers how many bytes, 0 when there are none.
    * What is behind them in `buffers` stays as it is. Where something is wrong, that is for `read` to say.

@@ -10,6 +10,7 @@ import type { BlockBackend } from "./block-backend.js";
 import type { ByteFile } from "./byte-file.js";
 import { type CacheMode, directFlags, HostFile } from "./host-file.js";
 import { HttpFile } from "./http-file.js";
+import { overlayOf } from "./overlay-file.js";
 import { QCOW2_MAGIC, type Qcow2Header } from "./qcow2/header.js";
 import { Qcow2Image, readQcow2Header } from "./qcow2/image.js";
 import { RawFile } from "./raw-file.js";
@@ -55,6 +56,27 @@ export async function openImage(options: ImageOptions): Promise<BlockBackend> {
 
 export function openDisk(options: ImageOptions): Promise<OpenDisk> {
   return openInChain(options, []);
+}
+
+/** An overlay over a disk that is open already, and that is disposed with it. */
+export async function openOver(options: ImageOptions, backing: OpenDisk): Promise<OpenDisk> {
+  const { file, handle } = await openFile(options, []);
+  try {
+    const header = await readQcow2Header(file);
+    const { discards = true, path } = options;
+    const disk = await Qcow2Image.open({ file, header, discards, backing: backing.disk });
+    return { disk, files: [{ path: resolve(path), format: "qcow2", handle }, ...backing.files] };
+  } catch (error) {
+    await file[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Others may read the file now. */
+export function allowReaders({ handle }: ImageFile): void {
+  if (handle !== undefined && nativeUnavailable() === undefined) {
+    native().lockFile({ fd: handle.fd, exclusive: false });
+  }
 }
 
 /** `above`: what identifies the images that led here. */
@@ -160,6 +182,7 @@ async function openFile(
     const { dev, ino } = await handle.stat();
     const identity = `${dev}:${ino}`;
     checkChain(path, identity, above);
+    if (!readOnly) await refuseImmutable(path);
     lock(handle, path, !readOnly);
     if (cache === "none") direct = await openDirect(path, readOnly);
     const options = { handle, path, readOnly, ...(cache && { cache }), ...(direct && { direct }) };
@@ -169,6 +192,14 @@ async function openFile(
     await handle.close();
     throw error;
   }
+}
+
+async function refuseImmutable(path: string): Promise<void> {
+  const overlay = await overlayOf(path);
+  if (overlay === undefined) return;
+  throw new VkrunError("ERR_VKRUN_IMAGE_IMMUTABLE", `a checkpoint needs the disk image ${path} as it is`, {
+    hint: `What was written since then is in ${overlay}: use that, or a copy, or --snapshot.`,
+  });
 }
 
 async function openHandle(path: string, readOnly: boolean): Promise<FileHandle> {

@@ -1,9 +1,11 @@
 /** Opens what the drives of a machine are made of. */
+import { unlink } from "node:fs/promises";
 import type { DiskDataSource } from "../backends/disk-data.js";
 import { ClusterStore } from "../backends/disk-data.js";
 import { checkIdentity } from "../backends/image-identity.js";
 import { openDisk } from "../backends/open-image.js";
 import { Overlay } from "../backends/overlay.js";
+import { addOverlay, markImmutable } from "../backends/overlay-file.js";
 import { SwitchingDisk } from "../backends/switching-disk.js";
 import { VkrunError } from "../errors.js";
 import { Drive } from "./drive.js";
@@ -27,19 +29,29 @@ export async function openSavedDrive(saved: SavedDrive, { data, path }: ThawedDr
   const { name, config, size, nature, method, files, clusters } = saved;
   for (const [index, identity] of files.entries()) await checkIdentity(identity, index === 0 ? path : undefined);
   const [top] = files;
-  if (top === undefined || (method !== "readonly" && method !== "memory")) throw unknownMethod(saved);
-  const open = await openDisk({
-    ...{ path: path ?? top.path, format: top.format, discards: config.discards, readOnly: true },
-    ...(config.cache && { cache: config.cache }),
-  });
+  const methods: readonly string[] = ["readonly", "memory", "overlay"];
+  if (top === undefined || !methods.includes(method)) throw unknownMethod(saved);
+  const base = path ?? top.path;
+  const own = method === "overlay" ? await addOverlay(base, top.format, size) : undefined;
   try {
-    if (open.disk.size !== size) throw unknownMethod(saved);
-    const store = clusters && new ClusterStore(clusters, data, size);
-    const overlay = method === "memory" ? new Overlay(open.disk, store) : undefined;
-    const backend = new SwitchingDisk(overlay ?? open.disk, nature);
-    return new Drive({ name, config, backend, overlay, files: open.files });
+    if (own !== undefined) await markImmutable(base, own);
+    const open = await openDisk({
+      ...{ path: own ?? base, format: own === undefined ? top.format : "qcow2" },
+      ...{ discards: config.discards, readOnly: own === undefined },
+      ...(config.cache && { cache: config.cache }),
+    });
+    try {
+      if (open.disk.size !== size) throw unknownMethod(saved);
+      const store = clusters && new ClusterStore(clusters, data, size);
+      const overlay = method === "memory" ? new Overlay(open.disk, store) : undefined;
+      const backend = new SwitchingDisk(overlay ?? open.disk, nature);
+      return new Drive({ name, config, backend, overlay, files: open.files });
+    } catch (error) {
+      await open.disk[Symbol.asyncDispose]();
+      throw error;
+    }
   } catch (error) {
-    await open.disk[Symbol.asyncDispose]();
+    if (own !== undefined) await unlink(own);
     throw error;
   }
 }

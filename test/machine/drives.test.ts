@@ -1,14 +1,24 @@
 // Drives that go into checkpoints and come back, on real files, with QEMU's tools as the judge.
 
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Drive } from "../../src/machine/drive.js";
-import { openDrives, openSavedDrive } from "../../src/machine/drives.js";
+import { closeDrives, openDrives, openSavedDrive } from "../../src/machine/drives.js";
 import type { DriveConfig } from "../../src/machine/machine-config.js";
 import type { SavedDrive } from "../../src/machine/saved-drive.js";
 import { DiskData } from "../support/disk-data.js";
+import { checkImage, qemuImg } from "../support/qemu-img.js";
 
 const SIZE = (4 << 20) + 512;
 
@@ -93,6 +103,66 @@ describe("a drive with its writes in memory", () => {
     }
     await checkpoint(drive);
     await expectContent(drive, pattern().fill(1, 0, 512).fill(2, 512, 1024));
+  });
+});
+
+describe("a drive in files", () => {
+  it.each(["raw", "qcow2"])(
+    "goes on in an overlay over its %s image, and comes back twice as it was",
+    async (format) => {
+      if (format === "qcow2") {
+        qemuImg("convert", "-q", "-f", "raw", "-O", "qcow2", path, `${path}.new`);
+        renameSync(`${path}.new`, path);
+      }
+      const drive = await open();
+      await fill(drive, 512, 100_352, 1);
+      const early = fill(drive, 0, 512, 7);
+      const saved = await checkpoint(drive, () => fill(drive, 1024, 512, 2));
+      await early;
+      expect(saved).toMatchObject({ method: "overlay", name: "vda" });
+      const before = pattern().fill(7, 0, 512).fill(1, 512, 100_864);
+      await expectContent(drive, before.slice().fill(2, 1024, 1536));
+      const one = await thaw(saved);
+      const other = await thaw(saved);
+      await fill(one, 1024, 512, 3);
+      await fill(other, 0, 512, 4);
+      await expectContent(one, before.slice().fill(3, 1024, 1536));
+      await expectContent(other, before.slice().fill(4, 0, 512));
+      const again = await thaw(await checkpoint(one));
+      await expectContent(again, before.slice().fill(3, 1024, 1536));
+      for (const each of opened.splice(0)) await closeDrives([each]);
+      const images = readdirSync(folder).filter((name) => name.endsWith(".qcow2"));
+      expect(images).toHaveLength(5);
+      for (const name of images) expect(checkImage(join(folder, name))).toMatchObject({ status: 0 });
+      await expect(open()).rejects.toMatchObject({ code: "ERR_VKRUN_IMAGE_IMMUTABLE" });
+      await expectContent(await open({ readOnly: true }), before);
+      await expectContent(await thaw(saved), before);
+    },
+  );
+
+  it("is left as it was when a checkpoint is given up before the switch", async () => {
+    const drive = await open();
+    {
+      await using given = await drive.prepareCheckpoint({ folder });
+      expect(given).toBeDefined();
+    }
+    await fill(drive, 0, 512, 1);
+    await closeDrives(opened.splice(0));
+    expect(readdirSync(folder)).toEqual(["disk.img"]);
+    await expectContent(await open(), pattern().fill(1, 0, 512));
+  });
+
+  it("goes on in the overlay when a checkpoint fails after the switch", async () => {
+    const drive = await open();
+    {
+      await using given = await drive.prepareCheckpoint({ folder });
+      given.switch();
+    }
+    await fill(drive, 0, 512, 1);
+    await drive.backend.flush();
+    await expectContent(drive, pattern().fill(1, 0, 512));
+    await closeDrives(opened.splice(0));
+    expect(Buffer.compare(readFileSync(path), pattern())).toBe(0);
   });
 });
 

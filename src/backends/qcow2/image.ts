@@ -50,6 +50,7 @@ export class Qcow2Image implements BlockBackend {
   readonly #backing: BlockBackend | undefined;
   readonly #reader: Qcow2Reader;
   readonly #writer: Qcow2Writer | undefined;
+  #sealed = false;
   #closing: Promise<void> | undefined;
 
   private constructor({ file, header, backing, reader, writer }: Parts) {
@@ -115,7 +116,13 @@ export class Qcow2Image implements BlockBackend {
   }
 
   async flush(): Promise<void> {
-    await this.#writer?.flush();
+    if (!this.#sealed) await this.#writer?.flush();
+  }
+
+  /** Writes what there is to write; from then on the file stays as it is. Nothing else may write meanwhile, or afterwards. */
+  async seal(): Promise<void> {
+    if (!this.#sealed) await this.#writer?.close();
+    this.#sealed = true;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -125,7 +132,7 @@ export class Qcow2Image implements BlockBackend {
 
   async #close(): Promise<void> {
     try {
-      await this.#writer?.close();
+      await this.seal();
     } finally {
       await this.#file[Symbol.asyncDispose]();
       await this.#backing?.[Symbol.asyncDispose]();
