@@ -40,7 +40,8 @@ export interface ManifestContents {
   readonly console: unknown;
   readonly disks: readonly unknown[];
   readonly entropy: unknown;
-  readonly vmspaces: readonly unknown[];
+  /** The guest's address spaces, as they were found around the instant of the checkpoint: for whoever inspects it. */
+  readonly vmspaces: Readonly<Record<string, unknown>>;
   readonly [extra: `x-${string}`]: unknown;
 }
 
@@ -177,7 +178,7 @@ function assemble(
   const regions = regionsOf(path, take("regions"));
   const { disks, vmspaces } = { disks: take("disks"), vmspaces: take("vmspaces") };
   if (!Array.isArray(disks)) throw wrong(path, "disks");
-  if (!Array.isArray(vmspaces)) throw wrong(path, "vmspaces");
+  if (!isMap(vmspaces)) throw wrong(path, "vmspaces");
   const { config, hart, clock, console, entropy } = Object.fromEntries(
     ["config", "hart", "clock", "console", "entropy"].map((key) => [key, take(key)]),
   );

@@ -19,6 +19,7 @@ import { DiskDataWriter } from "./disk-data-regions.js";
 import type { Drive, DriveCheckpoint } from "./drive.js";
 import { elapsedMs } from "./host-clock.js";
 import type { Machine } from "./machine.js";
+import type { Vmspaces } from "./machine-config.js";
 import { PageSaver } from "./page-saver.js";
 import type { Runner } from "./runner.js";
 import type { SavedMachine } from "./saved-machine.js";
@@ -35,6 +36,8 @@ export interface CheckpointerOptions {
   readonly machine: Machine;
   readonly runner: Runner;
   readonly drives: readonly Drive[];
+  /** Measured before the pause: for whoever inspects the checkpoint. */
+  readonly vmspaces: () => Promise<Vmspaces>;
   /** Asked at the pause. */
   readonly surroundings: () => Surroundings;
   /** The checkpoint that the machine comes from, if it does. */
@@ -105,10 +108,11 @@ export class Checkpointer {
       for (const drive of this.#options.drives) {
         disks.push(await drive.prepareCheckpoint({ folder: dirname(path), contents: request.diskIn }));
       }
+      const vmspaces = await this.#options.vmspaces();
       let pauseMs = 0;
       const write = async (instant: Instant): Promise<number> => {
         try {
-          return await this.#write(instant, writer, disks, call);
+          return await this.#write(instant, writer, disks, vmspaces, call);
         } catch (error) {
           this.#takeBack(instant);
           throw error;
@@ -183,6 +187,7 @@ export class Checkpointer {
     { machine, surroundings, created, pages, saver }: Instant,
     writer: CheckpointWriter,
     disks: readonly DriveCheckpoint[],
+    vmspaces: Vmspaces,
     { signal, onProgress }: CheckpointCall,
   ): Promise<number> {
     try {
@@ -202,7 +207,7 @@ export class Checkpointer {
         clock: machine.clock,
         devices: machine.devices,
         disks: drives,
-        vmspaces: [],
+        vmspaces: { ...vmspaces },
       });
       return bytes;
     } finally {

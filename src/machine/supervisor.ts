@@ -48,7 +48,7 @@ import { openShares, type Share } from "./shares.js";
 import { Symbols } from "./symbols.js";
 import { type SavedConsole, Thaw } from "./thaw.js";
 import { Tohost } from "./tohost.js";
-import { measureVmspaces } from "./vmspaces.js";
+import { measureVmspaces, saveVmspaceRoots } from "./vmspaces.js";
 import { openVsock, type Vsock } from "./vsock.js";
 
 export interface SupervisorEvents {
@@ -423,6 +423,7 @@ export class Supervisor {
     const runner = this.#runner(machine, { ...machine.runnerParts(), afterSlice, congestion }, durable, ticks);
     const checkpointer: Checkpointer = new Checkpointer({
       ...{ machine, runner, drives: durable.drives, origin: thaw?.origin },
+      vmspaces: () => this.vmspaces(),
       surroundings: () => this.#surroundings(machine),
     });
     this.#running = { machine, runner, checkpointer, panic, observer };
@@ -439,7 +440,7 @@ export class Supervisor {
   }
 
   /** What a checkpoint holds besides the machine and its disks. */
-  #surroundings({ console, balloon }: Machine): Surroundings {
+  #surroundings({ core, console, balloon }: Machine): Surroundings {
     const { record: _, replay: __, ...config } = this.#config;
     const target = balloon && config.ramBytes - balloon.target * BALLOON_PAGE;
     return {
@@ -451,6 +452,7 @@ export class Supervisor {
         ports: this.#ports?.waiting() ?? {},
       } satisfies SavedConsole,
       entropy: {},
+      "x-vmspace-roots": saveVmspaceRoots(core),
       ...(this.#tohost !== undefined && { "x-tohost": this.#tohost }),
       ...(this.#recorder !== undefined && { "x-log": { entries: this.#recorder.entries } }),
     };

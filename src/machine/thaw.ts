@@ -15,6 +15,7 @@ import type { ThawStart } from "./protocol.js";
 import type { SavedDrive } from "./saved-drive.js";
 import type { SavedHart } from "./saved-hart.js";
 import { CLOCK_VERSION, type SavedClock } from "./saved-machine.js";
+import { restoreVmspaceRoots } from "./vmspaces.js";
 
 /** What the supervisor keeps in a checkpoint besides the machine. Plain data. */
 export interface SavedConsole {
@@ -84,6 +85,8 @@ export class Thaw implements AsyncDisposable {
     await this.#file.mapRam(core.ram);
     memory.isMapped = true;
     core.bytes.set(this.#file.present(), Layout.WRITTEN.BITMAP);
+    const roots = this.#file.manifest["x-vmspace-roots"];
+    if (roots instanceof Uint8Array) restoreVmspaceRoots(core, roots);
     machine.restore({ hart: hart as SavedHart, clock: this.#clock, devices });
   }
 
