@@ -56,7 +56,8 @@ async function findParent(child: CheckpointPart, folder: string, named: string):
     if (!(error instanceof VkrunError)) throw error;
     other = error;
   }
-  for (const name of await readdir(folder)) {
+  // A folder may be one whose files can be opened but not listed.
+  for (const name of await readdir(folder).catch(() => [])) {
     if (!name.endsWith(EXTENSION)) continue;
     const path = join(folder, name);
     const header = await readHeader(path).catch(() => undefined);

@@ -38,6 +38,8 @@ export class CheckpointWriter implements AsyncDisposable {
   /** Calls go one after the other: the addon changes bytes of the tables that two could have in common. */
   #last: Promise<unknown> = Promise.resolve();
   #disposed: Promise<void> | undefined;
+  /** What the tables say of the file does not hold after it. */
+  #failure: { readonly error: unknown } | undefined;
 
   private constructor(addon: NativeAddon, file: TemporaryFile, options: CheckpointWriterOptions) {
     const { path, ramBytes, id, parent } = options;
@@ -173,14 +175,20 @@ export class CheckpointWriter implements AsyncDisposable {
     });
   }
 
-  /** After the calls before it, whether those failed or not. */
+  /** After the calls before it; once one has failed, all do. */
   #call<T>(task: () => Promise<T>): Promise<T> {
     if (this.#disposed !== undefined) throw new Error("the writer of this checkpoint has ended");
-    const result = this.#last.then(task).catch((error: unknown) => {
-      throw writeError(this.#file.target, error);
+    const result = this.#last.then(() => {
+      if (this.#failure !== undefined) throw this.#failure.error;
+      return task();
     });
-    this.#last = result.catch(() => undefined);
-    return result;
+    const told = result.catch((cause: unknown) => {
+      const error = writeError(this.#file.target, cause);
+      this.#failure ??= { error };
+      throw error;
+    });
+    this.#last = told.catch(() => undefined);
+    return told;
   }
 
   async #put(offset: number, bytes: Uint8Array): Promise<void> {
