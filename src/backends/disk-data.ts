@@ -138,6 +138,6 @@ function decode(bytes: Uint8Array): number[] {
 
 function invalid(): VkrunError {
   return new VkrunError("ERR_VKRUN_CHECKPOINT_INVALID", "what the checkpoint says of a disk contradicts itself", {
-    hint: "See vkrun inspect --verify.",
+    hint: "The checkpoint is damaged, or was made by an incompatible version of vkrun: use an earlier one.",
   });
 }

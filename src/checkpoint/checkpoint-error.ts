@@ -1,7 +1,7 @@
 /** What can be wrong with a checkpoint, each with its stable code. */
 import { VkrunError } from "../errors.js";
 
-const DAMAGE_HINT = "`vkrun inspect FILE --verify` names all that is damaged; use an earlier checkpoint.";
+const DAMAGE_HINT = "Copy it again from where it was made, or use an earlier checkpoint.";
 
 export function damaged(path: string, what: string, cause?: unknown): VkrunError {
   return new VkrunError("ERR_VKRUN_CHECKPOINT_DAMAGED", `the checkpoint ${path} is damaged: ${what}`, {
