@@ -1,6 +1,8 @@
 // Everything the machine asks of its host, and nothing else. asc places these in the import module "env".
 // Calls are synchronous and happen on the vkernel's own thread, in the middle of a guest instruction.
 
+import { Hart } from "./hart/hart";
+
 /** Reads `size` (1, 2 or 4) bytes of a device register at guest-physical `gpa`. Eight-byte accesses come as two. */
 // @ts-expect-error asc turns a bodyless declaration into an import
 @external("env", "mmioLoad")
@@ -40,6 +42,13 @@ export declare function ramWrote(offset: u32, length: u32): void;
 // @ts-expect-error see above
 @external("env", "copiesFull")
 export declare function copiesFull(): void;
+
+/**
+ * Makes a walk of the hart, if it was asked to (`setHostWalk`), and answers how it ended (Walked); what it found is then at WALK_FOUND.
+ */
+// @ts-expect-error see above
+@external("env", "hostWalk")
+export declare function hostWalk(hart: Hart, vaLow: u32, vaHigh: u32, access: u32, privilege: u32): u32;
 
 /** SBI debug console input: fills at most `length` bytes, answers how many. */
 // @ts-expect-error see above

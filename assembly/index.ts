@@ -7,15 +7,18 @@ import { Hart, Harts } from "./hart/hart";
 import { Slice } from "./hart/slice";
 import { Float } from "./jit/float";
 import { Jit } from "./jit/jit";
-import { DIRTY_BITMAP, MAX_HARTS } from "./layout";
+import { DIRTY_BITMAP, MAX_HARTS, RAM_BASE } from "./layout";
+import { Access } from "./mmu/access";
 import { Bitmap } from "./mmu/bitmap";
 import { Checkpoint } from "./mmu/checkpoint";
 import { Ram } from "./mmu/ram";
 import { Tlb } from "./mmu/tlb";
 import { Walk } from "./mmu/walk";
+import { WalkBatch } from "./mmu/walk-batch";
 import { Interrupt, Ip } from "./shared/privileged";
 import { RunExit } from "./shared/run-exit";
 
+export { CODE_PAGE_LIVE } from "./hart/code-cache";
 export * from "./hart/hart-offsets";
 export * from "./jit/describe";
 export * from "./jit/helpers";
@@ -25,6 +28,7 @@ export * from "./mmu/bitmap-exports";
 export { CHECKPOINT_ACTIVE, CHECKPOINT_COPIES, CHECKPOINT_MISSED } from "./mmu/checkpoint";
 export * from "./mmu/vmspace-exports";
 export * from "./virtio/exports";
+export * from "./virtio/offsets";
 
 /** Sets a zeroed memory up for `ramBytes` of guest RAM. Once. */
 export function init(ramBytes: u32): void {
@@ -112,6 +116,11 @@ export function ramWritten(gpa: u64, length: u32): void {
   if (Ram.contains(gpa, length)) Ram.wrote(gpa, length);
 }
 
+/** As ramWritten, for bytes [offset, offset + length) of RAM, which the caller knows to be there. */
+export function ramWroteAt(offset: u32, length: u32): void {
+  Ram.wrote(RAM_BASE + <u64>offset, length);
+}
+
 /** The fields of the hart were written from outside, by something that knew no TLB: it starts from what they say. */
 export function hartRestored(hart: Hart): void {
   Tlb.flush(hart);
@@ -132,6 +141,19 @@ export function walk(hart: Hart, va: u64, access: u32, privilege: u32): u32 {
 
 export function walkedGpa(): u64 {
   return Walk.gpa;
+}
+
+/**
+ * Translates the virtual addresses of `count` entries at `batch` as `walk` does; each is a u64 va and a u64 that becomes the
+ * guest-physical address, or 1 (page fault) or 2 (access fault) in bits 63:56.
+ */
+export function walkBatch(hart: Hart, batch: usize, count: u32, access: Access, privilege: u32): void {
+  WalkBatch.run(hart, batch, count, access, privilege);
+}
+
+/** Whether the hart's walks are the host's business from now on (`hostWalk` of host.ts). */
+export function setHostWalk(hosted: u32): void {
+  Walk.hosted = hosted != 0;
 }
 
 /** Starts a new round of dirty tracking: clears the bitmap, and has the next store to each page set its bit again. */

@@ -9,7 +9,10 @@
  *   0x0010_0000  TLB contexts                   MAX_HARTS * TLB_CONTEXTS * TLB_CONTEXT_SIZE
  *   0x0080_0000  dirty bitmap                   one bit a RAM page: written since last cleared
  *   0x0082_0000  spare bitmap                   the same shape, for whoever on the host works with sets of pages
+ *   0x0083_c000  virtqueue batch                (record, bytes written) in u32, of requests that come or go together
+ *   0x0083_e000  walk found                     by the host, where it makes the hart's walks
  *   0x0084_0000  runs                           what a scan of a bitmap found: (first page, how many) in u32
+ *   0x0086_0000  walk batch                     (va, result) in u64, of translations that are asked for together
  *   0x0088_0000  code page index                one u32 a RAM page: its CodePage, or 0
  *   0x00c0_0000  the compiler's buffers: a body, the code section and branch hints it goes into, and their module
  *   0x0100_0000  virtqueues and their requests
@@ -45,7 +48,14 @@ export const TLB_CONTEXT_SIZE: usize = 0xd000;
 export const DIRTY_BITMAP: usize = 0x0080_0000;
 export const BITMAP_SPARE: usize = 0x0082_0000;
 export const BITMAP_RUNS: usize = 0x0084_0000;
-export const BITMAP_RUNS_END: usize = 0x0088_0000;
+export const BITMAP_RUNS_END: usize = 0x0086_0000;
+export const VIRTQ_BATCH: usize = 0x0083_c000;
+export const VIRTQ_BATCH_ENTRIES: u32 = 1024;
+export const WALK_BATCH: usize = 0x0086_0000;
+export const WALK_BATCH_ENTRIES: u32 = 0x2000;
+export const WALK_ENTRY_BYTES: usize = 16;
+/** What a walk that the host made found, when it makes the hart's (walk-host.ts): u64 gpa, u32 level, u32 global. */
+export const WALK_FOUND: usize = 0x0083_e000;
 export const CODE_PAGE_INDEX: usize = 0x0088_0000;
 
 export const JIT_BODY: usize = 0x00c0_0000;

@@ -41,7 +41,7 @@ import { Harts } from "./hart";
 
 const CODE_PAGE_SIZE: usize = 8192 + 64;
 const PAGE_NUMBER: usize = 8192;
-const PAGE_LIVE: usize = 8196;
+export const CODE_PAGE_LIVE: usize = 8196;
 
 export const BLOCK_HEADER: usize = 16;
 /** Where in a block the table index of its region is. */
@@ -131,14 +131,14 @@ export class CodeCache {
 
   static hasCode(page: u32): bool {
     const codePage = load<u32>(CODE_PAGE_INDEX + ((<usize>page) << 2));
-    return codePage != 0 && load<u32>(codePage, PAGE_LIVE) != 0;
+    return codePage != 0 && load<u32>(codePage, CODE_PAGE_LIVE) != 0;
   }
 
   /** Forgets the blocks of a RAM page that is about to change. Running ones stay intact until they are left. */
   static drop(page: u32): void {
     const codePage = <usize>load<u32>(CODE_PAGE_INDEX + ((<usize>page) << 2));
     memory.fill(codePage, 0, 8192);
-    store<u32>(codePage, 0, PAGE_LIVE);
+    store<u32>(codePage, 0, CODE_PAGE_LIVE);
   }
 
   /** The CodePage of a RAM page, made when there is none. */
@@ -265,8 +265,8 @@ export class CodeCache {
 
   /** Stores to this page must be noticed from now on. */
   private static watch(codePage: usize): void {
-    if (load<u32>(codePage, PAGE_LIVE)) return;
-    store<u32>(codePage, 1, PAGE_LIVE);
+    if (load<u32>(codePage, CODE_PAGE_LIVE)) return;
+    store<u32>(codePage, 1, CODE_PAGE_LIVE);
     const page = load<u32>(codePage, PAGE_NUMBER);
     if (!load<u8>(WRITABLE_MAP + page)) return;
     store<u8>(WRITABLE_MAP + page, 0);

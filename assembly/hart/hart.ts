@@ -118,6 +118,8 @@ export class Hart {
   window: u64;
   /** Counts uses of TLB contexts; 64 bits, because a clock that wraps makes the latest use look like the oldest. */
   contextClock: u64;
+  /** 1: PMP lets S mode load and store all of RAM, so walks need not ask it of each entry. Kept by Tlb.flush. */
+  tablesOpen: u32;
 }
 
 /** The register operand of writes to x0: a slot behind x31 that nothing reads. */

@@ -135,7 +135,7 @@ export class Memory {
       if (va >> PHYSICAL_BITS) Memory.fault(hart, va, access, Walked.ACCESS_FAULT);
       return va;
     }
-    const walked = Walk.run(hart, va, access, privilege);
+    const walked = Walk.forHart(hart, va, access, privilege);
     if (walked != Walked.OK) Memory.fault(hart, va, access, walked);
     return Walk.gpa;
   }

@@ -204,6 +204,7 @@ export class Tlb {
     for (let i: u32 = 0, context = Tlb.first(hart); i < TLB_CONTEXTS; i++, context += TLB_CONTEXT_SIZE) {
       Tlb.header(context).stale = 1;
     }
+    hart.tablesOpen = Pmp.opensRam(hart, Privilege.S) ? 1 : 0;
     Tlb.select(hart);
   }
 

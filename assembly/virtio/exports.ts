@@ -25,6 +25,19 @@ export function virtqPop(queue: usize): i32 {
   return Ring.pop(changetype<Virtq>(queue));
 }
 
+/**
+ * Takes up to `capacity` requests at once. Writes what virtqPop would answer for each to the first u32 of 8 bytes at `batch`, and
+ * behind them the answer that was no request, if there was room; answers how many requests.
+ */
+export function virtqPopBatch(queue: usize, batch: usize, capacity: u32): u32 {
+  return Ring.popBatch(changetype<Virtq>(queue), batch, capacity);
+}
+
+/** Completes `count` requests in order: at `batch`, 8 bytes each, the u32 record and how many bytes were written. */
+export function virtqPushBatch(queue: usize, batch: usize, count: u32): void {
+  Ring.pushBatch(changetype<Virtq>(queue), batch, count);
+}
+
 /** Completes a request that was popped. */
 export function virtqPush(queue: usize, record: usize, written: u32): void {
   Ring.push(changetype<Virtq>(queue), changetype<VirtqRecord>(record), written);

@@ -37,18 +37,44 @@ export class PackedRing {
 
   /** Writes a used descriptor over those of the request (2.8.6), `written` bytes of it filled. The caller releases the record. */
   static push(q: Virtq, record: VirtqRecord, written: u32): void {
+    const desc = q.desc + ((<usize>q.nextUsed) << DESC_SHIFT);
+    // The driver's turn comes with the flags, so they come last.
+    atomic.store<u16>(desc, PackedRing.fill(q, record, written), PACKED_FLAGS);
+    PackedRing.advance(q, record);
+  }
+
+  /** As Ring.pushBatch: the flags of the first descriptor come last, so that the driver finds all of them or none. */
+  static pushBatch(q: Virtq, batch: usize, count: u32): void {
+    if (count == 0) return;
+    const first = q.desc + ((<usize>q.nextUsed) << DESC_SHIFT);
+    let firstFlags: u16 = 0;
+    for (let i: u32 = 0; i < count; i++) {
+      const at = batch + ((<usize>i) << 3);
+      const record = changetype<VirtqRecord>(<usize>load<u32>(at));
+      const desc = q.desc + ((<usize>q.nextUsed) << DESC_SHIFT);
+      const flags = PackedRing.fill(q, record, load<u32>(at, 4));
+      if (i == 0) firstFlags = flags;
+      else store<u16>(desc, flags, PACKED_FLAGS);
+      PackedRing.advance(q, record);
+    }
+    atomic.store<u16>(first, firstFlags, PACKED_FLAGS);
+  }
+
+  /** All of the next used descriptor but its flags, which it answers. WRITE says that something was written (2.8.3). */
+  @inline private static fill(q: Virtq, record: VirtqRecord, written: u32): u16 {
     // nextUsed < size, and the whole ring lies in RAM.
     const offset = (<usize>q.nextUsed) << DESC_SHIFT;
     const desc = q.desc + offset;
     Ram.writing(q.descGpa + offset + DESC_LEN, (1 << DESC_SHIFT) - <u32>DESC_LEN);
     store<u32>(desc, written, DESC_LEN);
     store<u16>(desc, record.head, DESC_ID);
-    // The driver's turn comes with the flags, so they come last. WRITE says that something was written (2.8.3).
+    Ram.wrote(q.descGpa + offset + DESC_LEN, (1 << DESC_SHIFT) - <u32>DESC_LEN);
     let flags: u32 = q.usedLap != 0 ? <u32>VirtqPacked.AVAIL | <u32>VirtqPacked.USED : 0;
     if (record.written != 0) flags |= VirtqDesc.WRITE;
-    atomic.store<u16>(desc, <u16>flags, PACKED_FLAGS);
-    Ram.wrote(q.descGpa + offset + DESC_LEN, (1 << DESC_SHIFT) - <u32>DESC_LEN);
+    return <u16>flags;
+  }
 
+  @inline private static advance(q: Virtq, record: VirtqRecord): void {
     const slots = <u32>record.slots;
     q.slots -= slots;
     q.unsignalled += slots;

@@ -24,6 +24,31 @@ export class Ring {
     VirtqRecord.release(q, record);
   }
 
+  /** As `pop`, up to `capacity` times: see virtqPopBatch. */
+  static popBatch(q: Virtq, batch: usize, capacity: u32): u32 {
+    for (let count: u32 = 0; count < capacity; count++) {
+      const answer = Ring.pop(q);
+      store<u32>(batch + ((<usize>count) << 3), answer);
+      if (<u32>answer <= <u32>VirtqPop.FULL || answer < 0) return count;
+    }
+    return capacity;
+  }
+
+  /** As `push`, `count` times. The driver sees all of them at once: an index, or a first descriptor, that moves when the rest is there. */
+  static pushBatch(q: Virtq, batch: usize, count: u32): void {
+    const end = batch + ((<usize>count) << 3);
+    for (let at = batch; at < end; at += 8) VirtqRecord.wrote(Ring.record(at), 0, load<u32>(at, 4));
+    if (q.state == VirtqState.READY) {
+      if (Ring.isPacked(q)) PackedRing.pushBatch(q, batch, count);
+      else SplitRing.pushBatch(q, batch, count);
+    }
+    for (let at = batch; at < end; at += 8) VirtqRecord.release(q, Ring.record(at));
+  }
+
+  @inline private static record(at: usize): VirtqRecord {
+    return changetype<VirtqRecord>(<usize>load<u32>(at));
+  }
+
   /** Whether what was pushed since the last call is worth an interrupt to the driver. */
   static interruptDue(q: Virtq): bool {
     if (q.state != VirtqState.READY) return false;

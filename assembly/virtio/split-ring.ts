@@ -47,6 +47,40 @@ export class SplitRing {
     Ram.wrote(q.usedGpa + RING_IDX, 2);
   }
 
+  /** As Ring.pushBatch: entries in order, then the index once. */
+  static pushBatch(q: Virtq, batch: usize, count: u32): void {
+    if (count == 0) return;
+    const mask = q.size - 1;
+    const first = <u32>q.nextUsed;
+    SplitRing.touchEntries(q, first & mask, count, false);
+    for (let i: u32 = 0; i < count; i++) {
+      const at = batch + ((<usize>i) << 3);
+      const head = changetype<VirtqRecord>(<usize>load<u32>(at)).head;
+      // used.ring[slot]: slot < size, and the whole ring lies in RAM.
+      const element = q.used + ((<usize>((first + i) & mask)) << USED_ELEM_SHIFT);
+      store<u32>(element, head, RING_ENTRIES);
+      store<u32>(element, load<u32>(at, 4), RING_ENTRIES + 4);
+    }
+    SplitRing.touchEntries(q, first & mask, count, true);
+    q.nextUsed = <u16>(first + count);
+    Ram.writing(q.usedGpa + RING_IDX, 2);
+    atomic.store<u16>(q.used, q.nextUsed, RING_IDX);
+    Ram.wrote(q.usedGpa + RING_IDX, 2);
+  }
+
+  /** `count` entries of the used ring from `slot` on are about to be written, or were; those beyond its end are its first. */
+  private static touchEntries(q: Virtq, slot: u32, count: u32, after: bool): void {
+    const entries = q.usedGpa + RING_ENTRIES;
+    const tail = min(count, q.size - slot);
+    SplitRing.touch(entries + ((<u64>slot) << USED_ELEM_SHIFT), tail << USED_ELEM_SHIFT, after);
+    SplitRing.touch(entries, (count - tail) << USED_ELEM_SHIFT, after);
+  }
+
+  @inline private static touch(gpa: u64, length: u32, after: bool): void {
+    if (after) Ram.wrote(gpa, length);
+    else Ram.writing(gpa, length);
+  }
+
   /** As Ring.interruptDue (2.7.7.2, 2.7.10). */
   static interruptDue(q: Virtq): bool {
     const now = q.nextUsed;

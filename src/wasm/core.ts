@@ -25,6 +25,8 @@ export interface CoreHost {
   ramWrote?(offset: number, length: number): void;
   /** The copy area of a checkpoint is full: it has to be emptied. */
   copiesFull?(): void;
+  /** Makes a walk of the hart. Only after `setHostWalk(1)`; see assembly/host.ts. */
+  hostWalk?(hart: number, vaLow: number, vaHigh: number, access: number, privilege: number): number;
 }
 
 /** What the core offers. 64-bit integers are BigInt, as wasm has it. See assembly/index.ts. */
@@ -44,6 +46,12 @@ export interface CoreExports extends WebAssembly.Exports, BitmapOperations, Vmsp
   setJit(hot: number, patience?: number): void;
   /** 1 (as it is): compiled regions enter each other directly; 0: each comes back first. For what is compiled from now on. */
   setJitChaining(on: number): void;
+  /** As ramWritten, for bytes of RAM that the caller knows to be there. */
+  ramWroteAt(offset: number, length: number): void;
+  /** Translates what lies at `batch`: see assembly/index.ts. */
+  walkBatch(hart: number, batch: number, count: number, access: number, privilege: number): void;
+  /** Whether the host makes the hart's walks (`CoreHost.hostWalk`). */
+  setHostWalk(hosted: number): void;
   clearDirty(): void;
   ramWriting(gpa: bigint, length: number): void;
   /** Answers the pages of the checkpoint that begins. See assembly/mmu/checkpoint.ts. */
@@ -165,6 +173,7 @@ export class Core {
         consoleRead: host.consoleRead,
         ramWrote: host.ramWrote ?? (() => undefined),
         copiesFull: host.copiesFull ?? (() => undefined),
+        hostWalk: host.hostWalk ?? (() => 0),
         table: regions.table,
         jitInstall: (address: number, length: number, count: number) => regions.install(address, length, count),
         jitForget: () => regions.forget(),

@@ -11,6 +11,9 @@ export interface VirtqueueExports {
   /** A record's address, 0 (nothing available), 1 (no room until a push) or a VirtqError negated. */
   virtqPop(queue: number): number;
   virtqPush(queue: number, record: number, written: number): void;
+  /** Pops up to `capacity` times into the first u32 of 8 bytes each at `batch`: see assembly/virtio/exports.ts. */
+  virtqPopBatch(queue: number, batch: number, capacity: number): number;
+  virtqPushBatch(queue: number, batch: number, count: number): void;
   virtqInterruptDue(queue: number): number;
   virtqReadable(record: number): number;
   virtqWritable(record: number): number;
@@ -40,6 +43,8 @@ export function virtqueueCore(buffer: ArrayBufferLike, exports: VirtqueueExports
     virtqStart: exports.virtqStart,
     virtqPop: exports.virtqPop,
     virtqPush: exports.virtqPush,
+    virtqPopBatch: exports.virtqPopBatch,
+    virtqPushBatch: exports.virtqPushBatch,
     virtqInterruptDue: exports.virtqInterruptDue,
     virtqReadable: exports.virtqReadable,
     virtqWritable: exports.virtqWritable,
