@@ -32,6 +32,7 @@ export type {
   DiskError,
   Exit,
   ExitReason,
+  HotPath,
   HotRegion,
   JitMode,
   JitStats,

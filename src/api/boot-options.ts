@@ -5,6 +5,7 @@ import {
   type BootSource,
   type ConsoleKind,
   type ConsoleSize,
+  type HotPath,
   type JitMode,
   type MachineConfig,
   MemoryLimits,
@@ -81,6 +82,11 @@ export interface BootOptions {
   balloon?: boolean;
   /** What a balloon is to leave the guest with from the start: bytes, or text such as "512M". Default: all of `memory`. */
   memoryTarget?: number | string;
+  /**
+   * Who walks page tables and virtqueues: the WebAssembly core, or its TypeScript twin over the same memory, for comparison. The
+   * guest cannot tell. Default "wasm".
+   */
+  hotPath?: HotPath;
   /** Offer packed rings to the guest's virtio drivers, instead of split ones alone. Default false. */
   packedRings?: boolean;
   /** Folders of the host that the guest can mount with 9p. Needs the native addon. */
@@ -123,6 +129,17 @@ export function resolveOptions(options: BootOptions): MachineConfig {
       hint: 'Use "on", "off" or "verify".',
     });
   }
+  const { hotPath = "wasm" } = options;
+  if (hotPath !== "wasm" && hotPath !== "ts") {
+    throw new VkrunError("ERR_VKRUN_BOOT_OPTIONS", `there is no hot path "${String(hotPath)}"`, {
+      hint: 'Use "wasm" or "ts".',
+    });
+  }
+  if (hotPath === "ts" && jit === "verify") {
+    throw new VkrunError("ERR_VKRUN_BOOT_OPTIONS", "compiled code is verified with the hot paths of the core alone", {
+      hint: 'Leave out hotPath ("--hot-path ts"), or verify nothing.',
+    });
+  }
   const { name = "vkernel" } = options;
   const network = resolveNetwork(options.network, name);
   const vsock = resolveVsock(options.vsock);
@@ -139,6 +156,7 @@ export function resolveOptions(options: BootOptions): MachineConfig {
     perfMap: options.perfMap ?? false,
     ...(options.symbols !== undefined && { symbols: resolve(options.symbols) }),
     packedRings: options.packedRings ?? false,
+    hotPath,
     ports: resolvePorts(options.ports ?? []),
     noReboot: options.noReboot ?? false,
     ...(consoleSize !== undefined && { consoleSize: { columns: consoleSize.columns, rows: consoleSize.rows } }),

@@ -6,6 +6,7 @@ import {
   type ConsoleKind,
   type DriveOptions,
   type Exit,
+  type HotPath,
   type JitMode,
   type NetworkOptions,
   type PortOptions,
@@ -49,6 +50,7 @@ interface RunOptions {
   memoryTarget?: string;
   balloon: boolean;
   packedRings?: boolean;
+  hotPath: HotPath;
   net?: NetworkOptions | false;
   publish?: string[];
   reboot: boolean;
@@ -124,6 +126,11 @@ export function runCommand(): Command {
     .option("--memory-target <size>", "memory that the guest's balloon leaves it with (default: all)")
     .option("--no-balloon", "no balloon: free memory of the guest stays with it")
     .option("--packed-rings", "offer packed virtqueues to the guest's drivers, besides split ones")
+    .addOption(
+      new Option("--hot-path <form>", "walk page tables and virtqueues in WebAssembly, or in its TypeScript twin")
+        .choices(["wasm", "ts"])
+        .default("wasm"),
+    )
     .option("--net <type[:name][,option]...>", "network: user, tap:NAME, link:NAME or none (default: user)", parseNet)
     .option(
       "--publish <[address:]port:port[/udp]>",
@@ -210,6 +217,7 @@ async function bootOptions(disk: string | undefined, options: RunOptions): Promi
     perfMap,
     symbols,
     packedRings,
+    hotPath,
     memoryTarget,
     balloon,
   } = options;
@@ -222,6 +230,7 @@ async function bootOptions(disk: string | undefined, options: RunOptions): Promi
     ...source,
     ...observed,
     packedRings,
+    hotPath,
     memoryTarget,
     memory,
     name,

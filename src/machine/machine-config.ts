@@ -104,7 +104,11 @@ export interface VsockConfig {
  */
 export type JitMode = "on" | "off" | "verify";
 
+/** Who walks page tables and virtqueues and keeps sets of pages: the core, or its TypeScript twins. The guest cannot tell. */
+export type HotPath = "wasm" | "ts";
+
 export interface MachineConfig {
+  readonly hotPath: HotPath;
   readonly name: string;
   readonly jit: JitMode;
   /** Say at the end what compiled code was worth, and where time went. */

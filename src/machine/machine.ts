@@ -21,20 +21,22 @@ import { VirtioMmio, virtioIrq } from "../devices/virtio/mmio-transport.js";
 import { VirtioNet } from "../devices/virtio/net.js";
 import { VirtioRng } from "../devices/virtio/rng.js";
 import type { VirtioCounters, VirtioDevice } from "../devices/virtio/virtio-device.js";
-import { type VirtqueueExports, virtqueueCore } from "../devices/virtio/virtqueue-core.js";
+import { virtqueueCore } from "../devices/virtio/virtqueue-core.js";
 import { VirtioVsock } from "../devices/virtio/vsock.js";
 import { VmGenId } from "../devices/vmgenid.js";
 import { Layout } from "../generated/layout.js";
 import { Irq, MemoryMap } from "../generated/shared/memory-map.js";
 import { Interrupt } from "../generated/shared/privileged.js";
 import { Core, type CoreHost, type CoreModule } from "../wasm/core.js";
+import { DirtyPages } from "./dirty-pages.js";
 import type { Drive } from "./drive.js";
 import { CoreClock } from "./guest-clock.js";
 import { CoreMemory } from "./guest-memory.js";
 import { TICKS_PER_SECOND } from "./host-clock.js";
+import { HostWalk, hotPaths } from "./hot-paths.js";
 import { InputQueue } from "./input-queue.js";
 import { Lockstep } from "./lockstep/lockstep.js";
-import type { ConsoleKind, ConsoleSize, JitMode } from "./machine-config.js";
+import type { ConsoleKind, ConsoleSize, HotPath, JitMode } from "./machine-config.js";
 import { MmioBus } from "./mmio-bus.js";
 import type { GuestEnd, RunnerParts, TickingDevice } from "./runner.js";
 import { restoreHart, saveHart } from "./saved-hart.js";
@@ -55,6 +57,7 @@ export interface MachineOptions {
   readonly ports: readonly PortOptions[];
   readonly network: { readonly backend: NetBackend; readonly mac: Uint8Array } | undefined;
   readonly packedRings: boolean;
+  readonly hotPath: HotPath;
   /** Pages for the balloon at boot; undefined for a machine without one. */
   readonly balloonPages: number | undefined;
   readonly onMemoryStats: (stats: BalloonStats) => void;
@@ -83,6 +86,7 @@ export class Machine {
   readonly hart: number;
   readonly memory: CoreMemory;
   readonly inputs: InputQueue;
+  readonly dirtyPages: DirtyPages;
   readonly console: VirtioConsole;
   readonly vsock: VirtioVsock | undefined;
   readonly balloon: VirtioBalloon | undefined;
@@ -106,7 +110,9 @@ export class Machine {
     // The core wants its host before there is a machine; it calls no one before the hart runs.
     let machine: Machine | undefined;
     let sbiConsole: SbiConsole | undefined;
+    const hostWalk = new HostWalk();
     const host: CoreHost = {
+      hostWalk: hostWalk.import,
       mmioLoad: (gpa, size) => bus.load(gpa, size),
       mmioStore: (gpa, size, value) => bus.store(gpa, size, value),
       consoleWrite: (address, length) => sbiConsole?.write(core.bytes.slice(address, address + length)),
@@ -114,7 +120,7 @@ export class Machine {
       copiesFull: () => machine?.onCopiesFull?.(),
     };
     const core = await Machine.#core(options, host);
-    machine = new Machine(core, bus, options);
+    machine = new Machine(core, bus, options, hostWalk);
     sbiConsole = new SbiConsole(options.serial, machine.inputs);
     machine.#sbiConsole = sbiConsole;
     return machine;
@@ -137,7 +143,7 @@ export class Machine {
     return core;
   }
 
-  private constructor(core: Core, bus: MmioBus, options: MachineOptions) {
+  private constructor(core: Core, bus: MmioBus, options: MachineOptions, hostWalk: HostWalk) {
     this.core = core;
     this.#bus = bus;
     this.hart = core.exports.hart(0);
@@ -165,7 +171,9 @@ export class Machine {
     this.#attach(this.#vmgenid);
     this.#ticking = [rtc, this.#uart];
 
-    const queues = virtqueueCore(core.memory.buffer, core.exports as unknown as VirtqueueExports);
+    const { virtqueues, bitmaps } = hotPaths(core, options.hotPath, hostWalk);
+    this.dirtyPages = new DirtyPages(core, bitmaps);
+    const queues = virtqueueCore(core.memory.buffer, virtqueues);
     const plug = <Device extends VirtioDevice>(device: Device): Device => {
       const slot = this.#virtio.length;
       this.#virtio.push(device);

@@ -391,6 +391,7 @@ export class Supervisor {
       balloonPages: this.#memory?.bootPages,
       onMemoryStats: (stats) => this.#memory?.arrived(stats),
       packedRings: this.#config.packedRings,
+      hotPath: this.#config.hotPath,
       shares: durable.shares,
       network: durable.network,
       logged: durable.recorder !== undefined || durable.replay !== undefined,

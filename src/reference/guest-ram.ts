@@ -5,7 +5,13 @@
 import { Layout } from "../generated/layout.js";
 
 const RESERVATION_VALID = (Layout.HART.BASE + Layout.HART.RESERVATION_VALID) >>> 2;
+const CHECKPOINT_ACTIVE = Layout.CHECKPOINT.ACTIVE >>> 2;
 const CODE_PAGE_INDEX = Layout.CODE.PAGE_INDEX >>> 2;
+
+export interface RamObserver {
+  ramWriting(gpa: bigint, length: number): void;
+  ramWroteAt(offset: number, length: number): void;
+}
 
 export class GuestRam {
   readonly bytes: Uint8Array;
@@ -18,8 +24,8 @@ export class GuestRam {
     readonly buffer: ArrayBufferLike,
     /** Length of RAM. */
     readonly size: number,
-    /** Tells the core that bytes at an offset in RAM were written; for what only it can do. */
-    readonly coreWrote: (offset: number, length: number) => void,
+    /** What only the core can do, before and behind a write of bytes at an offset in RAM. */
+    readonly core: RamObserver,
   ) {
     this.bytes = new Uint8Array(buffer);
     this.halves = new Uint16Array(buffer);
@@ -35,17 +41,28 @@ export class GuestRam {
     return offset < this.size && length <= this.size - offset ? offset : -1;
   }
 
+  /** Bytes [offset, offset + length) of RAM are about to be written: a checkpoint under way wants them as they are. */
+  writing(offset: number, length: number): void {
+    if (this.words[CHECKPOINT_ACTIVE] !== 0 && length !== 0) {
+      this.core.ramWriting(BigInt(Layout.RAM.BASE + offset), length);
+    }
+  }
+
   /** Bytes [offset, offset + length) of RAM were written. */
   wrote(offset: number, length: number): void {
     if (length === 0) return;
     const { bytes, words } = this;
+    if (words[CHECKPOINT_ACTIVE] !== 0) {
+      this.core.ramWroteAt(offset, length);
+      return;
+    }
     const last = (offset + length - 1) >>> 12;
     for (let page = offset >>> 12; page <= last; page++) {
       const byte = Layout.DIRTY.BITMAP + (page >>> 3);
       bytes[byte] = (bytes[byte] as number) | (1 << (page & 7));
       // Decoded code, and a reservation that may be lost, are the core's.
       if (words[CODE_PAGE_INDEX + page] !== 0 || words[RESERVATION_VALID] !== 0) {
-        this.coreWrote(offset, length);
+        this.core.ramWroteAt(offset, length);
         return;
       }
     }

@@ -82,6 +82,7 @@ export class ReferenceWalk {
       if ((low & wanted) !== wanted) {
         if ((menvcfgHigh & ADUE_HIGH) === 0) return PAGE_FAULT;
         if (!isOpen && !this.#allows(hart, offset, true)) return ACCESS_FAULT;
+        this.#ram.writing(offset, 8);
         words[at] = low | wanted;
         this.#updated(hart, offset);
       }

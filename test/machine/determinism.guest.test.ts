@@ -25,7 +25,7 @@ const TRAFFIC = [
 const SERVER = `require("http").createServer((_, response) => response.end(Buffer.alloc(${BYTES}, "vkrun")))
   .listen(8000, "10.77.0.1", () => console.log("listening"))`;
 
-it("boots of Linux with the same clock, disk and network traffic retire the same instructions and reach the same memory, compiled or interpreted", {
+it("boots of Linux with the same clock, disk and network traffic retire the same instructions and reach the same memory, compiled or interpreted, with either hot path", {
   timeout: 900_000,
 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), "vkrun-determinism-"));
@@ -38,8 +38,8 @@ it("boots of Linux with the same clock, disk and network traffic retire the same
     expect(first.output).toMatch(/[0-9a-f]{32} {2}\/root\/data/);
     expect(BigInt(first.instructions)).toBeGreaterThan(100_000_000n);
     // The guest cannot tell how it is executed, so neither can a replay; which has no tap, and nobody at its other end.
-    for (const jit of ["on", "off"] as const) {
-      await using guest = await bootGuest({ ...machine, jit, replay: record });
+    for (const how of [{ jit: "on" }, { jit: "off" }, { hotPath: "ts" }] as const) {
+      await using guest = await bootGuest({ ...machine, ...how, replay: record });
       const second = await guest.vkernel.wait();
       expect(String(second.instructions)).toBe(first.instructions);
       expect(second.memoryHash).toBe(first.memoryHash);
