@@ -51,8 +51,9 @@ export class ControlServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#server.close();
-    for (const socket of this.#sockets) socket.destroy();
+    // Whoever waits for the connection's end must find the name free.
     await this.#name[Symbol.asyncDispose]();
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   #accept(socket: Socket, handlers: ControlHandlers): void {

@@ -9,12 +9,15 @@ const CTRL_A = 0x01;
 export interface EscapeActions {
   quit(): void;
   help(): void;
+  /** A checkpoint. */
+  save(): void;
   /** Less memory for the guest, or more. */
   memory(direction: -1 | 1): void;
 }
 
 export const ESCAPE_HELP = [
   "Ctrl-A x       end the guest, without asking it",
+  "Ctrl-A s       save the guest to a checkpoint, and go on",
   "Ctrl-A - / +   take 64 MiB of the guest's memory, or give them back",
   "Ctrl-A h       show this help",
   "Ctrl-A Ctrl-A  send Ctrl-A to the guest (also: Ctrl-A a)",
@@ -47,6 +50,7 @@ export class EscapeKeys extends Transform {
     if (byte === CTRL_A || key === "a") typed.push(CTRL_A);
     else if (key === "x") this.#actions.quit();
     else if (key === "h" || key === "?") this.#actions.help();
+    else if (key === "s") this.#actions.save();
     else if (key === "-") this.#actions.memory(-1);
     else if (key === "+") this.#actions.memory(1);
   }

@@ -5,26 +5,22 @@ import {
   type BootOptions,
   type ConsoleKind,
   type DriveOptions,
-  type Exit,
   type HotPath,
   type JitMode,
   type NetworkOptions,
   type PortOptions,
   type ShareOptions,
   VKernel,
-  VkrunError,
   type VsockOptions,
 } from "../index.js";
-import { Control } from "./control.js";
 import { defaultImage } from "./default-image.js";
 import { parseDrive } from "./drive-option.js";
-import { EXIT_STATUS_HELP, ExitStatus, exitStatus, SIGNAL_BASE } from "./exit-status.js";
-import { jitStatsTable } from "./jit-stats-table.js";
+import { EXIT_STATUS_HELP } from "./exit-status.js";
 import { openLog } from "./log-sink.js";
 import { chooseNetwork, collectPublish, parseNet } from "./net-option.js";
 import { collectPort } from "./port-option.js";
+import { runVKernel } from "./run-vkernel.js";
 import { collectShare } from "./share-argument.js";
-import { Terminal } from "./terminal.js";
 import { parseVsock } from "./vsock-argument.js";
 
 interface RunOptions {
@@ -56,15 +52,11 @@ interface RunOptions {
   reboot: boolean;
   record?: string;
   replay?: string;
+  ckptExit?: boolean;
+  ckptFile?: string;
   quiet?: boolean;
   log?: string;
 }
-
-/** Signals that end vkrun, with their numbers. */
-const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
-const SIGPIPE = 13;
-/** What one press of a key takes of the guest's memory, or gives back. */
-const MEMORY_STEP = 64 * 2 ** 20;
 
 const EXAMPLES = `
 Examples:
@@ -138,6 +130,8 @@ export function runCommand(): Command {
       collectPublish,
     )
     .option("--no-reboot", "end instead of rebooting")
+    .option("--ckpt-exit", "end with the checkpoint that SIGUSR2 asks for")
+    .option("--ckpt-file <file>", "where checkpoints go that SIGUSR2 and Ctrl-A s ask for (default: NAME.vkckpt)")
     .option("--record <file>", "record every input, to run exactly the same again")
     .option("--replay <file>", "run a recording")
     .option("-q, --quiet", "print nothing but what the guest prints, and errors")
@@ -155,45 +149,15 @@ async function run(disk: string | undefined, options: RunOptions): Promise<numbe
   // Before the guest's thread, and V8's part in it, exists.
   if (options.perfMap) setFlagsFromString("--perf-basic-prof");
   const boot: BootOptions = { ...(await bootOptions(disk, options)), log };
-  await using control = await Control.open(options.replay === undefined ? options.name : undefined, log);
-  await using vkernel = await VKernel.boot(boot);
-
-  vkernel.on("jit-stats", (stats) => process.stderr.write(jitStatsTable(stats)));
-
-  let status: number | undefined;
-  const stop = (because: number): void => {
-    // The second time round, whatever holds up an orderly end is not waited for.
-    if (status !== undefined) process.exit(because);
-    status = because;
-    void vkernel.stop().catch(() => undefined);
-  };
-  for (const [signal, number] of Object.entries(SIGNALS)) process.on(signal, () => stop(SIGNAL_BASE + number));
-
-  await control.listen({ vkernel, stop: () => stop(ExitStatus.OK) });
-  using terminal = new Terminal({
-    console: vkernel.console,
-    stdin: process.stdin,
-    stdout: process.stdout,
-    onQuit: () => stop(ExitStatus.OK),
-    onClosed: () => stop(SIGNAL_BASE + SIGPIPE),
-    onMemory: (direction) => changeMemory(vkernel, direction),
+  return runVKernel({
+    start: () => VKernel.boot(boot),
+    name: options.replay === undefined ? options.name : undefined,
+    log,
+    quiet,
+    bareMetal: options.elf !== undefined,
+    ckptExit: options.ckptExit === true,
+    ckptFile: options.ckptFile,
   });
-  if (process.stdin.isTTY && !quiet) note("Ctrl-A x ends the guest, Ctrl-A h shows help.");
-  const exit = await vkernel.wait();
-  await terminal.drained();
-  if (!quiet) tellEnd(exit);
-  return status ?? exitStatus(exit, options.elf !== undefined);
-}
-
-/** A press of the memory keys; answers what to tell the user. */
-function changeMemory(vkernel: VKernel, direction: -1 | 1): string {
-  try {
-    vkernel.setMemoryTarget((vkernel.memoryTarget ?? 0) + direction * MEMORY_STEP);
-  } catch (error) {
-    if (error instanceof VkrunError) return error.message;
-    throw error;
-  }
-  return `the guest is to be left with ${(vkernel.memoryTarget ?? 0) / 2 ** 20} MiB`;
 }
 
 async function bootOptions(disk: string | undefined, options: RunOptions): Promise<BootOptions> {
@@ -266,14 +230,4 @@ function definedOnly<T extends object>(values: T): Defined<T> {
 
 function collectDrive(value: string, drives: DriveOptions[] = []): DriveOptions[] {
   return [...drives, parseDrive(value)];
-}
-
-function tellEnd(exit: Exit): void {
-  if (exit.reason === "panic") note("the guest's kernel panicked.");
-  else if (exit.reason === "reboot") note("the guest asked for a reboot.");
-  else if (exit.reason === "replayed") note(`the recording ends after ${exit.instructions} instructions.`);
-}
-
-function note(text: string): void {
-  process.stderr.write(`vkrun: ${text}\n`);
 }

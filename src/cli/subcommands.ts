@@ -8,6 +8,8 @@ const control = () => import("./control-command.js");
 
 const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   image: async () => (await import("./image-command.js")).imageCommand(),
+  ckpt: async () => (await import("./ckpt-command.js")).ckptCommand(),
+  thaw: async () => (await import("./thaw-command.js")).thawCommand(),
   ps: async () => (await control()).psCommand(),
   balloon: async () => (await control()).balloonCommand(),
   vmspaces: async () => (await control()).vmspacesCommand(),

@@ -17,6 +17,8 @@ export interface TerminalOptions {
   readonly onClosed: () => void;
   /** The user wants the guest to have less memory, or more; answers what to say about it. */
   readonly onMemory: (direction: -1 | 1) => string;
+  /** The user wants a checkpoint; resolves to what to say about it. */
+  readonly onSave: () => Promise<string>;
 }
 
 export class Terminal implements Disposable {
@@ -50,7 +52,7 @@ export class Terminal implements Disposable {
   }
 
   #connectInput(): void {
-    const { stdin, console, onQuit, onMemory } = this.#options;
+    const { stdin, console, onQuit, onMemory, onSave } = this.#options;
     // A terminal that hung up reads as an error; for the guest it is nobody typing any more.
     const ignore = (): void => undefined;
     stdin.on("error", ignore);
@@ -62,6 +64,7 @@ export class Terminal implements Disposable {
       const keys = new EscapeKeys({
         quit: onQuit,
         help: () => this.#tell(ESCAPE_HELP),
+        save: () => void onSave().then((said) => this.#tell([said])),
         memory: (direction) => this.#tell([onMemory(direction)]),
       });
       stdin.pipe(keys).pipe(console, { end: false });

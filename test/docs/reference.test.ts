@@ -15,7 +15,7 @@ it("docs/cli.md lists the options of vkrun, all of them and no others", () => {
   expect(listed).toEqual(flags(options));
 });
 
-it.each(["ps", "balloon", "vmspaces", "stop"])("docs/cli.md lists the options of `vkrun %s`", (command) => {
+it.each(["ps", "balloon", "ckpt", "vmspaces", "stop"])("docs/cli.md lists the options of `vkrun %s`", (command) => {
   const help = execFileSync(process.execPath, ["dist/cli/main.js", command, "--help"], { encoding: "utf8" });
   const rows = readFileSync("docs/cli.md", "utf8").match(new RegExp(`^\\| \`vkrun ${command}\\b.*$`, "gm")) ?? [];
   expect(rows).not.toEqual([]);

@@ -1,0 +1,100 @@
+/** `vkrun thaw FILE`: a guest goes on, on this terminal, where it was at a checkpoint. */
+import { Command, Option } from "commander";
+import { CheckpointFile } from "../checkpoint/checkpoint-file.js";
+import { type JitMode, type NetworkOptions, type ThawOptions, VKernel, VkrunError } from "../index.js";
+import { EXIT_STATUS_HELP } from "./exit-status.js";
+import { openLog } from "./log-sink.js";
+import { parseNet } from "./net-option.js";
+import { runVKernel } from "./run-vkernel.js";
+
+interface ThawCommandOptions {
+  clock: "step" | "keep";
+  name?: string;
+  drive?: string[];
+  net?: NetworkOptions | false;
+  jit?: JitMode;
+  reboot: boolean;
+  ckptExit?: boolean;
+  ckptFile?: string;
+  record?: string;
+  replay?: string;
+  quiet?: boolean;
+  log?: string;
+}
+
+export function thawCommand(): Command {
+  return new Command("thaw")
+    .description("go on from a checkpoint, on this terminal")
+    .argument("<file>", "what `vkrun ckpt` wrote")
+    .addOption(
+      new Option("--clock <what>", "the guest's time has passed meanwhile, or goes on where it was")
+        .choices(["step", "keep"])
+        .default("step"),
+    )
+    .option("--name <name>", "name of the vkernel (default: that of the checkpoint)")
+    .option("--drive <file>", "where the first disk is now; given again, the next one", collect)
+    .option(
+      "--net <type[:name][,option]...>",
+      "where the network cable ends now: user, tap:NAME or link:NAME",
+      parseNet,
+    )
+    .addOption(
+      new Option("--jit <mode>", "compile hot guest code, or not, or compare").choices(["on", "off", "verify"]),
+    )
+    .option("--no-reboot", "end instead of rebooting")
+    .option("--ckpt-exit", "end with the checkpoint that SIGUSR2 asks for")
+    .option("--ckpt-file <file>", "where checkpoints go that SIGUSR2 and Ctrl-A s ask for (default: NAME.vkckpt)")
+    .option("--record <file>", "record every input, to run exactly the same again")
+    .option("--replay <file>", "run a recording")
+    .option("-q, --quiet", "print nothing but what the guest prints, and errors")
+    .option("--log <file|level>", "log to a file, or from a level on (debug, info, warn, error) to stderr")
+    .addHelpText("after", EXIT_STATUS_HELP)
+    .action(async (file: string, options: ThawCommandOptions) => {
+      process.exitCode = await thaw(file, options);
+    });
+}
+
+async function thaw(file: string, options: ThawCommandOptions): Promise<number> {
+  const { clock, drive, net, jit, reboot, record, replay, quiet = false } = options;
+  if (net === false) {
+    throw new VkrunError("ERR_VKRUN_USAGE", "a guest that has a network device keeps it", {
+      hint: "Say where its cable ends now: user, tap:NAME or link:NAME.",
+    });
+  }
+  const saved = await look(file);
+  const { name = saved.name } = options;
+  const log = await openLog({ log: options.log, name, quiet });
+  const { columns, rows } = process.stdout;
+  const how: ThawOptions = {
+    clock,
+    name,
+    log,
+    ...(drive !== undefined && { drives: drive }),
+    ...(net !== undefined && { network: net }),
+    ...(jit !== undefined && { jit }),
+    ...(!reboot && { noReboot: true }),
+    ...(record !== undefined && { record }),
+    ...(replay !== undefined && { replay }),
+    ...(process.stdout.isTTY && { consoleSize: { columns, rows } }),
+  };
+  return runVKernel({
+    start: () => VKernel.thaw(file, how),
+    name: replay === undefined ? name : undefined,
+    log,
+    quiet,
+    bareMetal: saved.bareMetal,
+    ckptExit: options.ckptExit === true,
+    ckptFile: options.ckptFile,
+  });
+}
+
+/** The name is taken before the guest goes on: two of the same name are refused with neither harmed. */
+async function look(file: string): Promise<{ name: string; bareMetal: boolean }> {
+  await using checkpoint = await CheckpointFile.open(file);
+  const { name, config } = checkpoint.manifest;
+  return { name, bareMetal: (config as { boot?: { elf?: unknown } } | null)?.boot?.elf !== undefined };
+}
+
+function collect(value: string, values: string[] = []): string[] {
+  return [...values, value];
+}
