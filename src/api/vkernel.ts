@@ -94,7 +94,7 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
   static boot(options: BootOptions & { network: true | PortNetworkOptions }): Promise<NetworkedVKernel>;
   static boot(options: BootOptions & { vsock: true | VsockOptions }): Promise<VsockVKernel>;
   static boot(options: BootOptions): Promise<VKernel>;
-  static boot(options: BootOptions): Promise<VKernel> {
+  static async boot(options: BootOptions): Promise<VKernel> {
     return VKernel.#start({ config: resolveOptions(options) }, options.log);
   }
 
