@@ -23,7 +23,7 @@ function guardedRegions(ramBytes: number): readonly (readonly [number, number])[
     [Layout.HART.BASE + SCRATCH_END, Layout.HART.BASE + Layout.HART.STRIDE],
     [Layout.HART.BASE + Layout.MAX.HARTS * Layout.HART.STRIDE, Layout.MACHINE.BASE],
     [Layout.MACHINE.BASE + 64, Layout.VMSPACE.ROOTS],
-    [Layout.VMSPACE.ROOTS_END, Layout.JIT.GRAPH],
+    [Layout.VMSPACE.MAPPED, Layout.JIT.GRAPH],
     [tlbEnd, Layout.DIRTY.BITMAP],
     [Layout.DIRTY.BITMAP + pages / 8, Layout.CODE.PAGE_INDEX],
     [Layout.CODE.PAGE_INDEX + 4 * pages, Layout.JIT.BODY],
