@@ -12,8 +12,8 @@ const OVERHEAD = 150 * MIB;
 /** Of one core. */
 const IDLE_SHARE = 0.03;
 const IDLE_MS = 10_000;
-/** After its prompt a guest still has something to do, and V8 with what was compiled while it booted. */
-const SETTLE_MS = 3000;
+/** After its prompt a guest still has something to do, and V8 looks again at what was compiled while it booted, 5 s after it was. */
+const SETTLE_MS = 8000;
 /** USER_HZ: what /proc counts processor time in. */
 const TICK_MS = 10;
 
