@@ -15,15 +15,15 @@ import {
 } from "../index.js";
 import { defaultImage } from "./default-image.js";
 import { parseDrive } from "./drive-option.js";
-import { EXIT_STATUS_HELP } from "./exit-status.js";
 import { openLog } from "./log-sink.js";
 import { chooseNetwork, collectPublish, parseNet } from "./net-option.js";
 import { collectPort } from "./port-option.js";
 import { runVKernel } from "./run-vkernel.js";
 import { collectShare } from "./share-argument.js";
+import { addTerminalOptions, type TerminalOptions } from "./terminal-options.js";
 import { parseVsock } from "./vsock-argument.js";
 
-interface RunOptions {
+interface RunOptions extends TerminalOptions {
   memory?: string;
   name?: string;
   drive?: DriveOptions[];
@@ -49,13 +49,6 @@ interface RunOptions {
   hotPath: HotPath;
   net?: NetworkOptions | false;
   publish?: string[];
-  reboot: boolean;
-  record?: string;
-  replay?: string;
-  ckptExit?: boolean;
-  ckptFile?: string;
-  quiet?: boolean;
-  log?: string;
 }
 
 const EXAMPLES = `
@@ -73,70 +66,64 @@ On a terminal, Ctrl-A x ends the guest and Ctrl-A h shows the other keys.`;
 
 /** The command without a subcommand. */
 export function runCommand(): Command {
-  return new Command("vkrun")
-    .description("Runs a 64-bit RISC-V Linux guest, or a bare-metal program, as an ordinary process.")
-    .usage("[options] [disk]\n       vkrun <command> [options]")
-    .argument(
-      "[disk]",
-      "disk to boot from: a raw or qcow2 image, a block device, or a URL; without anything to boot: the tiny image",
-    )
-    .option("-m, --memory <size>", "guest memory, e.g. 512M or 2G (default: 512M)")
-    .option("--name <name>", "name of the vkernel in messages and logs")
-    .option("--drive <file|file=FILE,...>", "a further drive, with QEMU's options; may be given again", collectDrive)
-    .option("--share <dir:tag[:ro][:uid=map]>", "a folder that the guest can mount; may be given again", collectShare)
-    .option("--vsock <cid=N,uds=PATH>", "streams with programs in the guest, as UNIX sockets", parseVsock)
-    .option("--kernel <file>", "kernel to boot instead of the disk's own (Image, gzip, zstd, EFI stub or ELF)")
-    .option("--initrd <file>", "initial RAM disk for --kernel")
-    .option("--append <text>", "kernel command line; added to the disk's own without --kernel")
-    .option("--dtb <file>", "device tree instead of the generated one")
-    .option("--firmware <file>", "firmware to start in M mode, e.g. OpenSBI or U-Boot")
-    .option("--elf <file>", "bare-metal program to run in M mode")
-    .option("--snapshot", "leave all drives unchanged: throw away what the guest writes")
-    .addOption(
-      new Option("--console <port>", "port that this terminal is connected to; the other one goes to the log")
-        .choices(["serial", "virtio"])
-        .default("serial"),
-    )
-    .addOption(
-      new Option("--jit <mode>", "compile hot guest code, or interpret everything, or do both and compare")
-        .choices(["on", "off", "verify"])
-        .default("on"),
-    )
-    .option("--jit-stats", "print at the end what compiled code was worth, and where time went")
-    .option("--perf-map", "have V8 write /tmp/perf-PID.map, for `perf report`")
-    .option("--symbols <file>", "names for --jit-stats and --perf-map: a System.map or an ELF file")
-    .option(
-      "--virtserialport <type,path=file,name=name>",
-      "a port of the guest: pty, tty, socket or file",
-      collectPort(false),
-    )
-    .option(
-      "--virtconsole <type,path=file[,name=name]>",
-      "the same, as a terminal of the guest (hvc1 and on)",
-      collectPort(true),
-    )
-    .option("--memory-target <size>", "memory that the guest's balloon leaves it with (default: all)")
-    .option("--no-balloon", "no balloon: free memory of the guest stays with it")
-    .option("--packed-rings", "offer packed virtqueues to the guest's drivers, besides split ones")
-    .addOption(
-      new Option("--hot-path <form>", "walk page tables and virtqueues in WebAssembly, or in its TypeScript twin")
-        .choices(["wasm", "ts"])
-        .default("wasm"),
-    )
-    .option("--net <type[:name][,option]...>", "network: user, tap:NAME, link:NAME or none (default: user)", parseNet)
-    .option(
-      "--publish <[address:]port:port[/udp]>",
-      "lead a port of the host into the guest; may be given again",
-      collectPublish,
-    )
-    .option("--no-reboot", "end instead of rebooting")
-    .option("--ckpt-exit", "end with the checkpoint that SIGUSR2 asks for")
-    .option("--ckpt-file <file>", "where checkpoints go that SIGUSR2 and Ctrl-A s ask for (default: NAME.vkckpt)")
-    .option("--record <file>", "record every input, to run exactly the same again")
-    .option("--replay <file>", "run a recording")
-    .option("-q, --quiet", "print nothing but what the guest prints, and errors")
-    .option("--log <file|level>", "log to a file, or from a level on (debug, info, warn, error) to stderr")
-    .addHelpText("after", EXIT_STATUS_HELP)
+  return addTerminalOptions(
+    new Command("vkrun")
+      .description("Runs a 64-bit RISC-V Linux guest, or a bare-metal program, as an ordinary process.")
+      .usage("[options] [disk]\n       vkrun <command> [options]")
+      .argument(
+        "[disk]",
+        "disk to boot from: a raw or qcow2 image, a block device, or a URL; without anything to boot: the tiny image",
+      )
+      .option("-m, --memory <size>", "guest memory, e.g. 512M or 2G (default: 512M)")
+      .option("--name <name>", "name of the vkernel in messages and logs")
+      .option("--drive <file|file=FILE,...>", "a further drive, with QEMU's options; may be given again", collectDrive)
+      .option("--share <dir:tag[:ro][:uid=map]>", "a folder that the guest can mount; may be given again", collectShare)
+      .option("--vsock <cid=N,uds=PATH>", "streams with programs in the guest, as UNIX sockets", parseVsock)
+      .option("--kernel <file>", "kernel to boot instead of the disk's own (Image, gzip, zstd, EFI stub or ELF)")
+      .option("--initrd <file>", "initial RAM disk for --kernel")
+      .option("--append <text>", "kernel command line; added to the disk's own without --kernel")
+      .option("--dtb <file>", "device tree instead of the generated one")
+      .option("--firmware <file>", "firmware to start in M mode, e.g. OpenSBI or U-Boot")
+      .option("--elf <file>", "bare-metal program to run in M mode")
+      .option("--snapshot", "leave all drives unchanged: throw away what the guest writes")
+      .addOption(
+        new Option("--console <port>", "port that this terminal is connected to; the other one goes to the log")
+          .choices(["serial", "virtio"])
+          .default("serial"),
+      )
+      .addOption(
+        new Option("--jit <mode>", "compile hot guest code, or interpret everything, or do both and compare")
+          .choices(["on", "off", "verify"])
+          .default("on"),
+      )
+      .option("--jit-stats", "print at the end what compiled code was worth, and where time went")
+      .option("--perf-map", "have V8 write /tmp/perf-PID.map, for `perf report`")
+      .option("--symbols <file>", "names for --jit-stats and --perf-map: a System.map or an ELF file")
+      .option(
+        "--virtserialport <type,path=file,name=name>",
+        "a port of the guest: pty, tty, socket or file",
+        collectPort(false),
+      )
+      .option(
+        "--virtconsole <type,path=file[,name=name]>",
+        "the same, as a terminal of the guest (hvc1 and on)",
+        collectPort(true),
+      )
+      .option("--memory-target <size>", "memory that the guest's balloon leaves it with (default: all)")
+      .option("--no-balloon", "no balloon: free memory of the guest stays with it")
+      .option("--packed-rings", "offer packed virtqueues to the guest's drivers, besides split ones")
+      .addOption(
+        new Option("--hot-path <form>", "walk page tables and virtqueues in WebAssembly, or in its TypeScript twin")
+          .choices(["wasm", "ts"])
+          .default("wasm"),
+      )
+      .option("--net <type[:name][,option]...>", "network: user, tap:NAME, link:NAME or none (default: user)", parseNet)
+      .option(
+        "--publish <[address:]port:port[/udp]>",
+        "lead a port of the host into the guest; may be given again",
+        collectPublish,
+      ),
+  )
     .addHelpText("after", EXAMPLES)
     .action(async (disk: string | undefined, options: RunOptions) => {
       process.exitCode = await run(disk, options);

@@ -2,56 +2,42 @@
 import { Command, Option } from "commander";
 import { CheckpointFile } from "../checkpoint/checkpoint-file.js";
 import { type JitMode, type NetworkOptions, type ThawOptions, VKernel, VkrunError } from "../index.js";
-import { EXIT_STATUS_HELP } from "./exit-status.js";
 import { openLog } from "./log-sink.js";
 import { parseNet } from "./net-option.js";
 import { runVKernel } from "./run-vkernel.js";
+import { addTerminalOptions, type TerminalOptions } from "./terminal-options.js";
 
-interface ThawCommandOptions {
+interface ThawCommandOptions extends TerminalOptions {
   clock: "step" | "keep";
   name?: string;
   drive?: string[];
   net?: NetworkOptions | false;
   jit?: JitMode;
-  reboot: boolean;
-  ckptExit?: boolean;
-  ckptFile?: string;
-  record?: string;
-  replay?: string;
-  quiet?: boolean;
-  log?: string;
 }
 
 export function thawCommand(): Command {
-  return new Command("thaw")
-    .description("go on from a checkpoint, on this terminal")
-    .argument("<file>", "what `vkrun ckpt` wrote")
-    .addOption(
-      new Option("--clock <what>", "the guest's time has passed meanwhile, or goes on where it was")
-        .choices(["step", "keep"])
-        .default("step"),
-    )
-    .option("--name <name>", "name of the vkernel (default: that of the checkpoint)")
-    .option("--drive <file>", "where the first disk is now; given again, the next one", collect)
-    .option(
-      "--net <type[:name][,option]...>",
-      "where the network cable ends now: user, tap:NAME or link:NAME",
-      parseNet,
-    )
-    .addOption(
-      new Option("--jit <mode>", "compile hot guest code, or not, or compare").choices(["on", "off", "verify"]),
-    )
-    .option("--no-reboot", "end instead of rebooting")
-    .option("--ckpt-exit", "end with the checkpoint that SIGUSR2 asks for")
-    .option("--ckpt-file <file>", "where checkpoints go that SIGUSR2 and Ctrl-A s ask for (default: NAME.vkckpt)")
-    .option("--record <file>", "record every input, to run exactly the same again")
-    .option("--replay <file>", "run a recording")
-    .option("-q, --quiet", "print nothing but what the guest prints, and errors")
-    .option("--log <file|level>", "log to a file, or from a level on (debug, info, warn, error) to stderr")
-    .addHelpText("after", EXIT_STATUS_HELP)
-    .action(async (file: string, options: ThawCommandOptions) => {
-      process.exitCode = await thaw(file, options);
-    });
+  return addTerminalOptions(
+    new Command("thaw")
+      .description("go on from a checkpoint, on this terminal")
+      .argument("<file>", "what `vkrun ckpt` wrote")
+      .addOption(
+        new Option("--clock <what>", "the guest's time has passed meanwhile, or goes on where it was")
+          .choices(["step", "keep"])
+          .default("step"),
+      )
+      .option("--name <name>", "name of the vkernel (default: that of the checkpoint)")
+      .option("--drive <file>", "where the first disk is now; given again, the next one", collect)
+      .option(
+        "--net <type[:name][,option]...>",
+        "where the network cable ends now: user, tap:NAME or link:NAME",
+        parseNet,
+      )
+      .addOption(
+        new Option("--jit <mode>", "compile hot guest code, or not, or compare").choices(["on", "off", "verify"]),
+      ),
+  ).action(async (file: string, options: ThawCommandOptions) => {
+    process.exitCode = await thaw(file, options);
+  });
 }
 
 async function thaw(file: string, options: ThawCommandOptions): Promise<number> {

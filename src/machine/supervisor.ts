@@ -43,12 +43,13 @@ import type { LogLevel, ThawStart } from "./protocol.js";
 import { clearMemory, hashRam, residentBytes } from "./ram-contents.js";
 import { ReplayInputs } from "./replay-inputs.js";
 import { ReplayRunner, replayMismatch } from "./replay-runner.js";
-import { eventLoopTurn, type GuestEnd, type Runner, type RunnerParts } from "./runner.js";
+import type { GuestEnd, Runner, RunnerParts } from "./runner.js";
 import { openShares, type Share } from "./shares.js";
 import { Symbols } from "./symbols.js";
 import { type SavedConsole, Thaw } from "./thaw.js";
 import { Tohost } from "./tohost.js";
-import { measureVmspaces, saveVmspaceRoots } from "./vmspaces.js";
+import { VmspaceSurvey } from "./vmspace-survey.js";
+import { saveVmspaceRoots } from "./vmspaces.js";
 import { openVsock, type Vsock } from "./vsock.js";
 
 export interface SupervisorEvents {
@@ -126,7 +127,7 @@ export class Supervisor {
   #windowSize: ConsoleSize | undefined;
   #bootSize: ConsoleSize | undefined;
   #symbols: Symbols | undefined;
-  #measuring: Promise<unknown> = Promise.resolve();
+  readonly #vmspaces = new VmspaceSurvey(() => this.#running?.machine);
   readonly #thawStart: ThawStart | undefined;
   #tohost: bigint | undefined;
   #recorder: InputRecorder | undefined;
@@ -227,24 +228,8 @@ export class Supervisor {
     return this.#running === undefined ? undefined : hashRam(this.#running.machine.core.ram);
   }
 
-  /** One walk at a time: it keeps its place in linear memory. */
   vmspaces(): Promise<Vmspaces> {
-    const measured = this.#measuring.then(() => this.#measure());
-    this.#measuring = measured.catch(() => undefined);
-    return measured;
-  }
-
-  async #measure(): Promise<Vmspaces> {
-    const machine = this.#running?.machine;
-    if (machine === undefined) return { spaces: [], kernel: undefined };
-    const walks = measureVmspaces(machine.core, machine.hart);
-    for (;;) {
-      const { done, value } = walks.next();
-      if (done) return value;
-      await eventLoopTurn();
-      // The guest rebooted: of what was there nothing is left.
-      if (this.#running?.machine !== machine) return { spaces: [], kernel: undefined };
-    }
+    return this.#vmspaces.measure();
   }
 
   stats(): Stats {
