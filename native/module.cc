@@ -70,6 +70,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   // page-io.cc
   exports.Set("crc32c", Napi::Function::New(env, Crc32cOf, "crc32c"));
   exports.Set("writeGuestPages", Napi::Function::New(env, WriteGuestPages, "writeGuestPages"));
+  exports.Set("writeGuestCopies", Napi::Function::New(env, WriteGuestCopies, "writeGuestCopies"));
   exports.Set("readGuestPages", Napi::Function::New(env, ReadGuestPages, "readGuestPages"));
   exports.Set("checkGuestPages", Napi::Function::New(env, CheckGuestPages, "checkGuestPages"));
   exports.Set("zeroesIn", Napi::Function::New(env, ZeroesIn, "zeroesIn"));

@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include <unistd.h>
 
@@ -104,14 +106,40 @@ Napi::Value Crc32cOf(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), function(crc, bytes.data, bytes.length));
 }
 
+// What a file has of each page, as it is written.
+struct Tables {
+  uint8_t* present;
+  uint8_t* zero;
+  uint8_t* crcs;
+
+  Tables(const Napi::Object& options, int64_t pages)
+      : present(Table(options, "presentOut", pages)),
+        zero(Table(options, "zeroOut", pages)),
+        crcs(Table(options, "crcOut", pages * 32)) {}
+
+  void NotePresent(int64_t page, const uint8_t* bytes) const {
+    StoreCrc(crcs, page, Crc32c(0, bytes, kPage));
+    Set(present, page);
+    Clear(zero, page);
+  }
+
+  // `offset` is the page's in the file.
+  bool NoteZero(int fd, int64_t page, int64_t offset) const {
+    static const uint8_t kZeroes[kPage] = {};
+    // What an earlier call wrote of the page would otherwise be mapped at a thaw.
+    if (Test(present, page) && !WriteAll(fd, kZeroes, kPage, offset)) return false;
+    Clear(present, page);
+    Set(zero, page);
+    return true;
+  }
+};
+
 struct WriteWork {
   Range range;
   // Where guest page 0 would be; only the range's pages are there for certain.
   const uint8_t* ram;
   const uint8_t* wanted;
-  uint8_t* present;
-  uint8_t* zero;
-  uint8_t* crcs;
+  Tables tables;
 
   // Pages that follow each other in RAM do so in the file: a run is one write.
   bool Flush(int64_t begin, int64_t end) const {
@@ -119,26 +147,19 @@ struct WriteWork {
   }
 
   int64_t operator()() const {
-    static const uint8_t kZeroes[kPage] = {};
     int64_t written = 0;
     int64_t run = range.first;
     for (int64_t page = range.first; page < range.End(); page++) {
       const uint8_t* bytes = ram + page * kPage;
       bool take = Test(wanted, page - range.first);
       if (take && !IsZero(bytes, kPage)) {
-        StoreCrc(crcs, page, Crc32c(0, bytes, kPage));
-        Set(present, page);
-        Clear(zero, page);
+        tables.NotePresent(page, bytes);
         written++;
         continue;
       }
       if (!Flush(run, page)) return -1;
       run = page + 1;
-      if (!take) continue;
-      // What an earlier call wrote of the page would otherwise be mapped at a thaw.
-      if (Test(present, page) && !WriteAll(range.fd, kZeroes, kPage, range.Offset(page))) return -1;
-      Clear(present, page);
-      Set(zero, page);
+      if (take && !tables.NoteZero(range.fd, page, range.Offset(page))) return -1;
     }
     return Flush(run, range.End()) ? written : -1;
   }
@@ -160,10 +181,37 @@ Napi::Value WriteGuestPages(const Napi::CallbackInfo& info) {
   WriteWork work{range,
                  Ram(options, range),
                  Table(options, "wanted", range.pages),
-                 Table(options, "presentOut", range.End()),
-                 Table(options, "zeroOut", range.End()),
-                 Table(options, "crcOut", range.End() * 32)};
+                 Tables(options, range.End())};
   return PoolCall::Start(options, "pwrite", work);
+}
+
+Napi::Value WriteGuestCopies(const Napi::CallbackInfo& info) {
+  Napi::Object options = Options(info);
+  int fd = static_cast<int>(Integer(options, "fd"));
+  int64_t data_offset = Integer(options, "dataOffset");
+  Words pages = Uint32s(options, "pages");
+  Span bytes = Bytes(options, "bytes");
+  if (bytes.length / kPage < pages.length) throw Napi::RangeError::New(options.Env(), "bytes are too few");
+  // The caller may change its list while the call runs; what was checked is what is used.
+  std::vector<uint32_t> numbers(pages.data, pages.data + pages.length);
+  auto last = std::max_element(numbers.begin(), numbers.end());
+  Tables tables(options, last == numbers.end() ? 0 : int64_t{*last} + 1);
+  return PoolCall::Start(options, "pwrite", [=, numbers = std::move(numbers)]() -> int64_t {
+    int64_t written = 0;
+    const uint8_t* next = bytes.data;
+    for (uint32_t page : numbers) {
+      int64_t offset = data_offset + int64_t{page} * kPage;
+      if (IsZero(next, kPage)) {
+        if (!tables.NoteZero(fd, page, offset)) return -1;
+      } else {
+        tables.NotePresent(page, next);
+        if (!WriteAll(fd, next, kPage, offset)) return -1;
+        written++;
+      }
+      next += kPage;
+    }
+    return written;
+  });
 }
 
 Napi::Value ReadGuestPages(const Napi::CallbackInfo& info) {

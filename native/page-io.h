@@ -11,6 +11,10 @@ Napi::Value Crc32cOf(const Napi::CallbackInfo& info);
 // Pages of `ram` that `wanted` asks for and that are not zero go to the file; how many those were.
 Napi::Value WriteGuestPages(const Napi::CallbackInfo& info);
 
+// writeGuestCopies({ fd, dataOffset, pages, bytes, presentOut, zeroOut, crcOut }): Promise<number>. The same for copies of pages,
+// whose numbers are in `pages`.
+Napi::Value WriteGuestCopies(const Napi::CallbackInfo& info);
+
 // readGuestPages({ fd, dataOffset, ram, ramPage, first, pages, wanted }): Promise<number>. The other way; how many pages were read.
 Napi::Value ReadGuestPages(const Napi::CallbackInfo& info);
 

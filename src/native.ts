@@ -71,6 +71,16 @@ export interface NativeAddon {
       crcOut: Uint8Array;
     },
   ): Promise<number>;
+  /** The same for pages that lie one after the other in `bytes`, whatever their numbers; the later of two of the same number counts. */
+  writeGuestCopies(options: {
+    fd: number;
+    dataOffset: number;
+    pages: Uint32Array;
+    bytes: Uint8Array;
+    presentOut: Uint8Array;
+    zeroOut: Uint8Array;
+    crcOut: Uint8Array;
+  }): Promise<number>;
   /** Reads what `wanted` has (bit 0: page `first`); ENODATA when the file is too short. */
   readGuestPages(options: GuestPages & { ram: Uint8Array; ramPage: number; wanted: Uint8Array }): Promise<number>;
   /** Sets the bits of pages in the file whose CRC is not that of the table, or that are not zero but not `present`; how many. */

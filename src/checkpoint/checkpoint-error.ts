@@ -1,5 +1,6 @@
 /** What can be wrong with a checkpoint, each with its stable code. */
 import { VkrunError } from "../errors.js";
+import { formatId } from "./checkpoint-id.js";
 
 const DAMAGE_HINT = "Copy it again from where it was made, or use an earlier checkpoint.";
 
@@ -37,8 +38,33 @@ export function newerVersion(path: string, version: number, known: number): Vkru
   );
 }
 
-export function chainError(path: string, why: string): VkrunError {
-  return new VkrunError("ERR_VKRUN_CHECKPOINT_CHAIN", `the chain of the checkpoint ${path} ${why}`);
+export function chainError(path: string, why: string, hint?: string): VkrunError {
+  return new VkrunError("ERR_VKRUN_CHECKPOINT_CHAIN", `the chain of the checkpoint ${path} ${why}`, {
+    ...(hint !== undefined && { hint }),
+  });
+}
+
+export function parentMissing(path: string, parent: string, id: Uint8Array, cause?: unknown): VkrunError {
+  return new VkrunError(
+    "ERR_VKRUN_CHECKPOINT_PARENT_MISSING",
+    `the checkpoint ${path} stands on another one, ${parent}, which is not there`,
+    { hint: `Put the checkpoint with the id ${formatId(id)} beside it.`, cause },
+  );
+}
+
+export function parentChanged(path: string, parent: string, id: Uint8Array): VkrunError {
+  return new VkrunError(
+    "ERR_VKRUN_CHECKPOINT_PARENT_CHANGED",
+    `the checkpoint ${path} stands on another one, in whose place, ${parent}, there is a different one now`,
+    { hint: `Put the checkpoint with the id ${formatId(id)} beside it.` },
+  );
+}
+
+/** Without the file at `path`, `child` could not be gone on from any more. */
+export function needed(path: string, child: string): VkrunError {
+  return new VkrunError("ERR_VKRUN_CHECKPOINT_NEEDED", `the checkpoint ${path} is needed: ${child} stands on it`, {
+    hint: `Make that one stand alone with \`vkrun ckpt merge ${child}\`, or remove it first.`,
+  });
 }
 
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {
@@ -64,7 +90,7 @@ export function readError(path: string, error: unknown): unknown {
 export function writeError(path: string, error: unknown): unknown {
   if (error instanceof VkrunError || !isSystemError(error)) return error;
   const full = error.code === "ENOSPC" || error.code === "EDQUOT" || error.code === "EFBIG";
-  return new VkrunError("ERR_VKRUN_CHECKPOINT_WRITE", `the checkpoint ${path} cannot be written: ${error.message}`, {
+  return new VkrunError("ERR_VKRUN_CHECKPOINT_WRITE", `${path} cannot be written: ${error.message}`, {
     hint: full ? "Make room, or name a file on another disk." : "Name a file in a folder that you may write to.",
     cause: error,
   });

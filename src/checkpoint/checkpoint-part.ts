@@ -3,6 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { Bitmap } from "./bitmap.js";
 import { damaged, readError, truncated } from "./checkpoint-error.js";
+import { sameId } from "./checkpoint-id.js";
 import { crc32c } from "./crc32c.js";
 import {
   decodeHeader,
@@ -13,7 +14,6 @@ import {
   type Header,
   hasParent,
   PAGE_BYTES,
-  sameId,
 } from "./header.js";
 import { decodeManifest, type Manifest, REGION_BLOCK, type Region } from "./manifest.js";
 

@@ -1,12 +1,12 @@
 /** The first 4096 bytes of a checkpoint: docs/checkpoint-format.md, "Header". */
 
 import { damaged, newerVersion, notACheckpoint, truncated, unsupported } from "./checkpoint-error.js";
+import { ID_BYTES } from "./checkpoint-id.js";
 import { crc32c } from "./crc32c.js";
 
 export const FORMAT_VERSION = 1;
 export const HEADER_BYTES = 4096;
 export const PAGE_BYTES = 4096;
-export const ID_BYTES = 16;
 /** Of the writer. A multiple of every host's page size (arm64 knows 16 and 64 KiB), so that RAM can be mapped everywhere. */
 export const DATA_OFFSET = 65536;
 
@@ -63,8 +63,6 @@ export interface Header {
   readonly frames: Extent;
 }
 
-export const NO_EXTENT: Extent = { offset: 0, length: 0, crc: 0 };
-
 export function encodeHeader(header: Header): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES);
   const view = new DataView(bytes.buffer);
@@ -97,12 +95,11 @@ export function decodeHeader(path: string, bytes: Uint8Array): Header {
   }
   if (bytes.length < HEADER_BYTES) throw truncated(path);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  // A newer version may even have its checksum elsewhere.
-  const version = view.getUint32(Field.VERSION, true);
+  // Every version has magic, version and this checksum in the same places: a flipped bit is no other version.
   if (crc32c(bytes.subarray(0, Field.CRC)) !== view.getUint32(Field.CRC, true)) {
-    if (version > FORMAT_VERSION && version < 0x1_0000) throw newerVersion(path, version, FORMAT_VERSION);
     throw damaged(path, "its header does not fit its checksum");
   }
+  const version = view.getUint32(Field.VERSION, true);
   if (version !== FORMAT_VERSION) throw newerVersion(path, version, FORMAT_VERSION);
   const incompatible = view.getBigUint64(Field.INCOMPATIBLE, true);
   const unknown = incompatible & ~KNOWN_FEATURES;
@@ -163,14 +160,4 @@ export function endOf(header: Header): number {
 
 export function hasParent(header: Header): boolean {
   return header.parent.some((byte) => byte !== 0);
-}
-
-export function sameId(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, index) => byte === other[index]);
-}
-
-/** An id as people see it. */
-export function formatId(id: Uint8Array): string {
-  const hex = Buffer.from(id).toString("hex");
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }

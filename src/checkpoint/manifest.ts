@@ -1,8 +1,8 @@
 /** The manifest: what a checkpoint holds besides pages, in keyed sections. docs/checkpoint-format.md, "Manifest". */
 import { decodeCbor, encodeCbor } from "./cbor.js";
 import { damaged, unsupported } from "./checkpoint-error.js";
+import { ID_BYTES } from "./checkpoint-id.js";
 import { crc32c } from "./crc32c.js";
-import { ID_BYTES } from "./header.js";
 
 /**
  * Every section that this program knows, and its version. A section of another name is refused, as is one of another version; but

@@ -1,31 +1,38 @@
 /** Finds what a checkpoint stands on: where its manifest says, or else in the same folder by its id. */
-import { readdir } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { VkrunError } from "../errors.js";
-import { chainError, damaged } from "./checkpoint-error.js";
+import { chainError, damaged, parentChanged, parentMissing } from "./checkpoint-error.js";
+import { sameId } from "./checkpoint-id.js";
 import { CheckpointPart } from "./checkpoint-part.js";
-import { formatId, hasParent, sameId } from "./header.js";
+import { checkpointsIn } from "./folder.js";
+import { hasParent } from "./header.js";
 import { readHeader } from "./read-header.js";
 
-export const EXTENSION = ".vkckpt";
 /** Each file of a chain is a descriptor, and a place to look for each page. */
-const MAX_CHAIN = 256;
+export const MAX_CHAIN = 256;
 
 /** The parents of `top`, base first, open. */
 export async function openParents(top: CheckpointPart): Promise<CheckpointPart[]> {
   const parents: CheckpointPart[] = [];
   try {
-    for (let part = top; hasParent(part.header); ) {
-      const { parent } = part.header;
-      if ([top, ...parents].some(({ header }) => sameId(header.id, parent))) throw chainError(top.path, "is a loop");
-      if (parents.length + 1 >= MAX_CHAIN) throw chainError(top.path, `is longer than ${MAX_CHAIN} files`);
-      part = await openParent(part);
-      parents.unshift(part);
-    }
+    for await (const parent of parentsOf(top)) parents.unshift(parent);
     return parents;
   } catch (error) {
     for (const parent of parents) await parent[Symbol.asyncDispose]();
     throw error;
+  }
+}
+
+/** What `top` stands on, what that stands on, and so on; open, and the caller's to close. Throws for what is not as it should be. */
+export async function* parentsOf(top: CheckpointPart): AsyncGenerator<CheckpointPart> {
+  const seen = [top.header.id];
+  for (let part = top; hasParent(part.header); ) {
+    const { parent } = part.header;
+    if (seen.some((id) => sameId(id, parent))) throw chainError(top.path, "is a loop");
+    if (seen.length >= MAX_CHAIN) throw chainError(top.path, `is longer than ${MAX_CHAIN} files`);
+    part = await openParent(part);
+    seen.push(part.header.id);
+    yield part;
   }
 }
 
@@ -36,7 +43,7 @@ async function openParent(child: CheckpointPart): Promise<CheckpointPart> {
   const parent = await CheckpointPart.open(path);
   try {
     // Replaced since its header was read.
-    if (!sameId(parent.header.id, child.header.parent)) throw parentChanged(child, path);
+    if (!sameId(parent.header.id, child.header.parent)) throw parentChanged(child.path, path, child.header.parent);
     if (parent.ramBytes !== child.ramBytes) throw damaged(child.path, "its parent has another amount of RAM");
     return parent;
   } catch (error) {
@@ -56,29 +63,8 @@ async function findParent(child: CheckpointPart, folder: string, named: string):
     if (!(error instanceof VkrunError)) throw error;
     other = error;
   }
-  // A folder may be one whose files can be opened but not listed.
-  for (const name of await readdir(folder).catch(() => [])) {
-    if (!name.endsWith(EXTENSION)) continue;
-    const path = join(folder, name);
-    const header = await readHeader(path).catch(() => undefined);
-    if (header !== undefined && sameId(header.id, wanted)) return path;
-  }
-  if (replaced) throw parentChanged(child, named);
+  for await (const { path, header } of checkpointsIn(folder)) if (sameId(header.id, wanted)) return path;
+  if (replaced) throw parentChanged(child.path, named, wanted);
   if (other instanceof VkrunError && other.code !== "ERR_VKRUN_CHECKPOINT_NOT_FOUND") throw other;
-  throw new VkrunError(
-    "ERR_VKRUN_CHECKPOINT_PARENT_MISSING",
-    `the checkpoint ${child.path} stands on another one, ${named}, which is not there`,
-    {
-      hint: `Put the checkpoint with the id ${formatId(wanted)} beside it.`,
-      cause: other,
-    },
-  );
-}
-
-function parentChanged(child: CheckpointPart, path: string): VkrunError {
-  return new VkrunError(
-    "ERR_VKRUN_CHECKPOINT_PARENT_CHANGED",
-    `the checkpoint ${child.path} stands on another one, in whose place, ${path}, there is a different one now`,
-    { hint: `Put the checkpoint with the id ${formatId(child.header.parent)} beside it.` },
-  );
+  throw parentMissing(child.path, named, wanted, other);
 }

@@ -31,10 +31,7 @@ export class TemporaryFile implements AsyncDisposable {
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         const path = join(folder, `.${basename(target)}.${randomBytes(6).toString("hex")}${SUFFIX}`);
         const handle = await open(path, "wx+", 0o600);
-        // Somebody who clears away may have seen the file before it was locked.
-        if (native().lockFile({ fd: handle.fd, exclusive: true }) && (await handle.stat()).nlink > 0) {
-          return new TemporaryFile(handle, path, target);
-        }
+        if (await isOurs(handle, path)) return new TemporaryFile(handle, path, target);
         await handle.close();
       }
     } catch (error) {
@@ -58,6 +55,17 @@ export class TemporaryFile implements AsyncDisposable {
     this.#state = "gone";
     if (remove) await unlink(this.path).catch(() => undefined);
     await this.handle.close();
+  }
+}
+
+/** Locks a file that was just created. Not if somebody who clears away has seen it before it was locked. */
+async function isOurs(handle: FileHandle, path: string): Promise<boolean> {
+  try {
+    return native().lockFile({ fd: handle.fd, exclusive: true }) && (await handle.stat()).nlink > 0;
+  } catch (error) {
+    await unlink(path).catch(() => undefined);
+    await handle.close();
+    throw error;
   }
 }
 

@@ -10,8 +10,8 @@ import type { Core } from "../wasm/core.js";
 export interface PageSink {
   /** Off-thread: the pages of `ram` that are set in `wanted`, whose bit 0 is page `first`. */
   writePages(run: { ram: Uint8Array; first: number; pages: number; wanted: Uint8Array }): Promise<unknown>;
-  /** Replaces what was written of a page, if anything was. */
-  writePage(page: number, bytes: Uint8Array): Promise<void>;
+  /** Off-thread: pages that lie one after the other in `bytes`. Replaces what was written of them, if anything was. */
+  writeCopies(pages: Uint32Array, bytes: Uint8Array): Promise<void>;
 }
 
 /** Bytes of the file that are written in one go, as far as pages lie together. */
@@ -21,8 +21,6 @@ const RUN_SPAN = 32_768;
 const PAGE = Layout.PAGE.SIZE;
 /** Copies that wait to be written, before the guest has to. */
 const COPIES_MAX = 2048;
-/** Copies that are written at once. */
-const BATCH = 64;
 
 const ONES = Uint8Array.from({ length: 256 }, (_, byte) => {
   let ones = 0;
@@ -30,8 +28,9 @@ const ONES = Uint8Array.from({ length: 256 }, (_, byte) => {
   return ones;
 });
 
-interface Copy {
-  readonly page: number;
+/** What was in the core's copy area at one time. */
+interface Copies {
+  readonly pages: Uint32Array;
   readonly bytes: Uint8Array;
 }
 
@@ -43,7 +42,9 @@ export class PageSaver {
   readonly #core: Core;
   readonly #sink: PageSink;
   readonly #pending: Uint8Array;
-  #copies: Copy[] = [];
+  #copies: Copies[] = [];
+  /** Pages in there. */
+  #waiting = 0;
   #relieved: { promise: Promise<void>; resolve: () => void } | undefined;
 
   /** `checkpointBegin` has been called, and nothing has run since. */
@@ -85,11 +86,10 @@ export class PageSaver {
     const { view, bytes } = this.#core;
     const count = view.getUint32(Layout.CHECKPOINT.COPIES, true);
     if (count === 0) return;
-    const area = bytes.slice(Layout.COPY.AREA, Layout.COPY.AREA + count * PAGE);
-    for (let slot = 0; slot < count; slot++) {
-      const page = view.getUint32(Layout.COPY.PAGES + slot * 4, true);
-      this.#copies.push({ page, bytes: area.subarray(slot * PAGE, (slot + 1) * PAGE) });
-    }
+    const pages = new Uint32Array(count);
+    for (let slot = 0; slot < count; slot++) pages[slot] = view.getUint32(Layout.COPY.PAGES + slot * 4, true);
+    this.#copies.push({ pages, bytes: bytes.slice(Layout.COPY.AREA, Layout.COPY.AREA + count * PAGE) });
+    this.#waiting += count;
     this.copied += count;
     view.setUint32(Layout.CHECKPOINT.COPIES, 0, true);
   }
@@ -98,7 +98,7 @@ export class PageSaver {
   congestion(): Promise<void> | undefined {
     const { view } = this.#core;
     if (view.getUint32(Layout.CHECKPOINT.ACTIVE, true) === 0) return undefined;
-    if (this.#copies.length + view.getUint32(Layout.CHECKPOINT.COPIES, true) < COPIES_MAX) return undefined;
+    if (this.#waiting + view.getUint32(Layout.CHECKPOINT.COPIES, true) < COPIES_MAX) return undefined;
     if (this.#relieved === undefined) {
       let resolve: () => void = () => undefined;
       const promise = new Promise<void>((done) => {
@@ -114,10 +114,10 @@ export class PageSaver {
     // What is copied meanwhile has its turn after the next run: a guest that is faster than the disk must not keep us here.
     const copies = this.#copies;
     this.#copies = [];
-    for (let at = 0; at < copies.length; at += BATCH) {
-      const batch = copies.slice(at, at + BATCH);
-      await Promise.all(batch.map(({ page, bytes }) => this.#sink.writePage(page, bytes)));
-      this.done += batch.length;
+    this.#waiting = 0;
+    for (const { pages, bytes } of copies) {
+      await this.#sink.writeCopies(pages, bytes);
+      this.done += pages.length;
     }
     this.#relieve();
   }

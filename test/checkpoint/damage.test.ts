@@ -139,6 +139,14 @@ describe.runIf(nativeUnavailable() === undefined)("a checkpoint that is not as i
     expect((await openError(path)).message).toContain('section "hart"');
   });
 
+  it("with a wrong bit in its version is damaged, not newer", async () => {
+    for (let bit = 0; bit < 32; bit++) {
+      const bytes = Buffer.from(whole);
+      bytes[VERSION + (bit >> 3)] = (bytes[VERSION + (bit >> 3)] as number) ^ (1 << (bit & 7));
+      expect([bit, await judge(bytes)]).toEqual([bit, ["ERR_VKRUN_CHECKPOINT_DAMAGED"]]);
+    }
+  });
+
   it("is told to be cut short, wherever it was cut", async () => {
     const manifestEnd = Number(whole.readBigUInt64LE(MANIFEST) + whole.readBigUInt64LE(MANIFEST + 8));
     for (const length of [0, 1, 7, 8, 100, 4095, 4096, 65536, 70_000, whole.length - PAGE, manifestEnd - 1]) {

@@ -1,6 +1,16 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -17,6 +27,7 @@ import {
   newId,
   PAGE,
   thawedRam,
+  type Written,
   writeCheckpoint,
 } from "./checkpoints.js";
 
@@ -98,6 +109,55 @@ describe.runIf(nativeUnavailable() === undefined)("a checkpoint that cannot be c
       code: "ERR_VKRUN_CHECKPOINT_CHAIN",
     });
     expect(Buffer.compare(await thawedRam(parent.path), ram)).toBe(0);
+  });
+
+  describe("because others would lose what they stand on", () => {
+    const chain = async (folder: Folder, ram: Uint8Array): Promise<Written[]> => {
+      const files: Written[] = [];
+      for (const name of ["a", "b", "c"]) {
+        const path = folder.file(`${name}.vkckpt`);
+        files.push(
+          await writeCheckpoint({ path, ram, ...(files[0] && { parent: files.at(-1) as Written, changed: [] }) }),
+        );
+      }
+      return files;
+    };
+
+    it("leaves them as they are: neither an ancestor is overwritten nor what another file stands on", async () => {
+      using folder = new Folder();
+      using elsewhere = new Folder();
+      const ram = guestRam(1);
+      fillPage(ram, 0, 1);
+      const [a, b, c] = (await chain(folder, ram)) as [Written, Written, Written];
+      const chainError = { code: "ERR_VKRUN_CHECKPOINT_CHAIN" };
+      await expect(writeCheckpoint({ path: a.path, ram, parent: c })).rejects.toMatchObject(chainError);
+      symlinkSync(a.path, elsewhere.file("link.vkckpt"));
+      const linked = { path: elsewhere.file("link.vkckpt"), ram, parent: c };
+      await expect(writeCheckpoint(linked)).rejects.toMatchObject(chainError);
+      const needed = { code: "ERR_VKRUN_CHECKPOINT_NEEDED", message: expect.stringContaining(c.path) };
+      await expect(writeCheckpoint({ path: b.path, ram })).rejects.toMatchObject(needed);
+      expect(Buffer.compare(await thawedRam(c.path), ram)).toBe(0);
+      // Nobody stands on the last one; and of one that there is a copy of, nothing is lost.
+      await writeCheckpoint({ path: c.path, ram });
+      await chain(elsewhere, ram);
+      copyFileSync(elsewhere.file("a.vkckpt"), elsewhere.file("copy.vkckpt"));
+      await writeCheckpoint({ path: elsewhere.file("a.vkckpt"), ram });
+      expect(Buffer.compare(await thawedRam(elsewhere.file("c.vkckpt")), ram)).toBe(0);
+    });
+
+    it("or stands on something itself that is gone, has been replaced, or is of another size", async () => {
+      using folder = new Folder();
+      const ram = guestRam(1);
+      const parent = await writeCheckpoint({ path: folder.file("a.vkckpt"), ram });
+      const child = (from: Written, pages = 1) =>
+        writeCheckpoint({ path: folder.file("b.vkckpt"), ram: guestRam(pages), parent: from, changed: [] });
+      const gone = { id: parent.id, path: folder.file("gone.vkckpt") };
+      await expect(child(gone)).rejects.toMatchObject({ code: "ERR_VKRUN_CHECKPOINT_PARENT_MISSING" });
+      const other = { id: newId(), path: parent.path };
+      await expect(child(other)).rejects.toMatchObject({ code: "ERR_VKRUN_CHECKPOINT_PARENT_CHANGED" });
+      await expect(child(parent, 2)).rejects.toMatchObject({ code: "ERR_VKRUN_CHECKPOINT_CHAIN" });
+      expect(readdirSync(folder.path)).toEqual(["a.vkckpt"]);
+    });
   });
 
   it("says so where it may not be written, or cannot be", async () => {

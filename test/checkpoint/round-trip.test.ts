@@ -76,9 +76,10 @@ describe.runIf(nativeUnavailable() === undefined)("what goes into a checkpoint",
     const path = folder.file("a.vkckpt");
     await using writer = await CheckpointWriter.create({ path, ramBytes: ram.length, id: newId() });
     await writer.writePages({ ram, first: 0, pages: 4, wanted: bitmap(4) });
-    const copy = ram.slice(2 * PAGE, 3 * PAGE);
-    await writer.writePage(1, copy);
-    await writer.writePage(2, new Uint8Array(PAGE));
+    const copies = new Uint8Array(2 * PAGE);
+    copies.set(ram.subarray(2 * PAGE, 3 * PAGE));
+    await writer.writeCopies(Uint32Array.of(1, 2), copies);
+    await expect(writer.writeCopies(Uint32Array.of(4), copies.subarray(PAGE))).rejects.toThrow(RangeError);
     await writer.finish(contents());
     ram.copyWithin(PAGE, 2 * PAGE, 3 * PAGE);
     ram.fill(0, 2 * PAGE, 3 * PAGE);

@@ -45,10 +45,10 @@ class LateSink implements PageSink {
     this.written += torn.size;
   }
 
-  async writePage(page: number, bytes: Uint8Array): Promise<void> {
+  async writeCopies(pages: Uint32Array, bytes: Uint8Array): Promise<void> {
     await new Promise((turn) => setImmediate(turn));
-    this.pages.set(page, bytes.slice());
-    this.written++;
+    for (const [slot, page] of pages.entries()) this.pages.set(page, bytes.slice(slot * PAGE, (slot + 1) * PAGE));
+    this.written += pages.length;
   }
 }
 
