@@ -185,6 +185,7 @@ build_dist() {
   rm -rf build/dist.new
   node_modules/.bin/tsc -p tsconfig.json --outDir build/dist.new ||
     fail "TypeScript found errors in src/" "They are listed above."
+  node tools/bundle.mjs build/dist.new || fail "dist/ could not be bundled" "See the message above."
   # Swapped in whole, so that a failed compilation leaves the last good one.
   rm -rf dist
   mv build/dist.new dist
@@ -205,7 +206,7 @@ build() {
     node -p 'process.version + process.arch' >build/node-version
     step addon build/addon.ok build_addon binding.gyp native build/node-version node_modules/node-addon-api/package.json
   fi
-  step TypeScript dist/cli/main.js build_dist src tsconfig.json node_modules/typescript/package.json
+  step TypeScript dist/cli/main.js build_dist src tsconfig.json tools/bundle.mjs node_modules/typescript/package.json
   exec 9>&-
 
   if [ "${#STALE[@]}" -gt 0 ]; then fail "out of date: ${STALE[*]}" "Run ./build.sh build"; fi

@@ -1,6 +1,6 @@
 /** The options of `VKernel.thaw`, and what they change of the machine that a checkpoint holds. */
 import { resolve } from "node:path";
-import { CheckpointFile } from "../checkpoint/checkpoint-file.js";
+import { CheckpointPart } from "../checkpoint/checkpoint-part.js";
 import { VkrunError } from "../errors.js";
 import {
   type ConsoleSize,
@@ -53,7 +53,8 @@ export async function resolveThaw(
       hint: 'Use "step" or "keep".',
     });
   }
-  await using file = await CheckpointFile.open(path);
+  // Whether its parents are there is seen by the thread that goes on from them.
+  await using file = await CheckpointPart.open(path);
   const saved = savedConfig(file.path, file.manifest.config, file.ramBytes);
   const name = options.name ?? saved.name;
   const config: MachineConfig = {

@@ -3,10 +3,9 @@
  * would be a disk that changes under a running guest.
  */
 import { webcrypto } from "node:crypto";
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { VkrunError } from "../errors.js";
 import { deviceSize } from "./host-file.js";
-import { HttpFile } from "./http-file.js";
 import { type ImageFile, type ImageFormat, isUrl } from "./open-image.js";
 
 /** Plain data: part of a checkpoint's manifest. */
@@ -34,6 +33,7 @@ const PIECE = 4096;
 
 export async function identify({ path, format, handle }: ImageFile): Promise<ImageIdentity> {
   if (handle === undefined) {
+    const { HttpFile } = await import("./http-file.js");
     await using file = await HttpFile.open(path);
     const read = (offset: number, bytes: Uint8Array): Promise<unknown> => file.read(offset, [bytes]);
     return { path, format, size: file.size, sha256: await digest(Math.min(HEAD, file.size), read) };
@@ -59,6 +59,7 @@ export async function identify({ path, format, handle }: ImageFile): Promise<Ima
  * Throws unless the file is what it was. The same file (inode) must not have been written since; a copy must look the same.
  */
 export async function checkIdentity(was: ImageIdentity, path = was.path): Promise<void> {
+  if (await isUntouched(was, path)) return;
   const is = await identifyAt(path, was.format);
   const sameFile = was.file !== undefined && is.file?.dev === was.file.dev && is.file.ino === was.file.ino;
   const touched = sameFile && is.file?.mtimeNs !== was.file?.mtimeNs;
@@ -68,6 +69,14 @@ export async function checkIdentity(was: ImageIdentity, path = was.path): Promis
     `the disk image ${path} is not what it was when the checkpoint was made`,
     { hint: "Something wrote to it since then. Give a copy of how it was, or boot the guest instead." },
   );
+}
+
+/** The same file, not written since: there is no need to look into it. */
+async function isUntouched({ file, size }: ImageIdentity, path: string): Promise<boolean> {
+  if (file?.mtimeNs === undefined) return false;
+  const is = await stat(path, { bigint: true }).catch(() => undefined);
+  if (is === undefined || String(is.dev) !== file.dev || String(is.ino) !== file.ino) return false;
+  return Number(is.size) === size && String(is.mtimeNs) === file.mtimeNs;
 }
 
 async function identifyAt(path: string, format: ImageFormat): Promise<ImageIdentity> {

@@ -9,10 +9,8 @@ import { native, nativeUnavailable } from "../native.js";
 import type { BlockBackend } from "./block-backend.js";
 import type { ByteFile } from "./byte-file.js";
 import { type CacheMode, directFlags, HostFile } from "./host-file.js";
-import { HttpFile } from "./http-file.js";
 import { overlayOf } from "./overlay-file.js";
 import { QCOW2_MAGIC, type Qcow2Header } from "./qcow2/header.js";
-import { Qcow2Image, readQcow2Header } from "./qcow2/image.js";
 import { RawFile } from "./raw-file.js";
 
 export type ImageFormat = "raw" | "qcow2";
@@ -62,6 +60,7 @@ export function openDisk(options: ImageOptions): Promise<OpenDisk> {
 export async function openOver(options: ImageOptions, backing: OpenDisk): Promise<OpenDisk> {
   const { file, handle } = await openFile(options, []);
   try {
+    const { Qcow2Image, readQcow2Header } = await import("./qcow2/image.js");
     const header = await readQcow2Header(file);
     const { discards = true, path } = options;
     const disk = await Qcow2Image.open({ file, header, discards, backing: backing.disk });
@@ -89,6 +88,7 @@ async function openInChain(options: ImageOptions, above: readonly string[]): Pro
     if (found === "raw") {
       return { disk: new RawFile({ file, discards, probed: format === undefined }), files: [own] };
     }
+    const { Qcow2Image, readQcow2Header } = await import("./qcow2/image.js");
     const header = await readQcow2Header(file);
     const backing = await openBacking(options, header, [...above, identity]);
     try {
@@ -174,6 +174,7 @@ async function openFile(
         hint: "Use --snapshot, or a local overlay: qemu-img create -f qcow2 -b URL -F FORMAT overlay.qcow2",
       });
     }
+    const { HttpFile } = await import("./http-file.js");
     return { file: await HttpFile.open(path), identity: path, handle: undefined };
   }
   const handle = await openHandle(path, readOnly);

@@ -8,7 +8,6 @@ import { basename, dirname, join } from "node:path";
 import { VkrunError } from "../errors.js";
 import { native, nativeUnavailable } from "../native.js";
 import type { ImageFormat } from "./open-image.js";
-import { createOverlay } from "./qcow2/create.js";
 
 const ATTRIBUTE = "user.vkrun.overlay";
 const MAX_NAME = 1023;
@@ -19,6 +18,7 @@ export async function addOverlay(path: string, format: ImageFormat, size: number
   const overlay = join(dirname(path), `${stem}.${randomBytes(4).toString("hex")}.qcow2`);
   if (Buffer.byteLength(basename(path)) > MAX_NAME) throw cannot(path);
   try {
+    const { createOverlay } = await import("./qcow2/create.js");
     await createOverlay({ path: overlay, size, backingFile: basename(path), backingFormat: format });
   } catch (cause) {
     // What is left of it, when there was no room.

@@ -7,7 +7,6 @@ import { damaged } from "./checkpoint-error.js";
 import type { CheckpointPart } from "./checkpoint-part.js";
 import { crc32c } from "./crc32c.js";
 import { FRAME_ENTRY_BYTES, PAGE_BYTES } from "./header.js";
-import { loadZstd } from "./zstd.js";
 
 export const FRAME_PAGES = 256;
 /** What zstd makes of pages that cannot be compressed is hardly longer than they are. */
@@ -29,6 +28,7 @@ export async function readFrames(
     throw error;
   },
 ): Promise<void> {
+  const { loadZstd } = await import("./zstd.js");
   const zstd = await loadZstd();
   for (const frame of await readFrameTable(part)) {
     if (!frame.pages.some((page) => wanted.has(page))) continue;

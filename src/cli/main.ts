@@ -1,47 +1,16 @@
 #!/usr/bin/env node
-/** The command `vkrun`. */
-import { type Command, CommanderError } from "commander";
-import { VkrunError } from "../errors.js";
-import { vkrunVersion } from "../version.js";
+/**
+ * The command `vkrun`. Loading all that it needs takes about as long as starting a thread for the guest, so that one is started first
+ * wherever there will be a guest.
+ */
+import { prepareThread } from "../api/vkernel-thread.js";
 import { lowerCompilerThreads } from "./compiler-threads.js";
-import { ExitStatus } from "./exit-status.js";
-import { reportError } from "./report-error.js";
-import { runCommand } from "./run-command.js";
-import { subcommands } from "./subcommands.js";
-
-async function program(): Promise<Command> {
-  const vkrun = runCommand()
-    .version(await vkrunVersion(), "-V, --version")
-    // `vkrun image build -q` is image's own -q.
-    .enablePositionalOptions();
-  for (const command of await subcommands(process.argv.slice(2))) vkrun.addCommand(command);
-  for (const command of [vkrun, ...vkrun.commands.flatMap((child) => [child, ...child.commands])]) {
-    // Errors are printed below, in the form that all of vkrun's errors have.
-    command.exitOverride().configureOutput({ outputError: () => undefined });
-  }
-  return vkrun;
-}
-
-/** commander says "error: unknown option '--snapsot'\n(Did you mean --snapshot?)". */
-function usageError(error: CommanderError): VkrunError {
-  const [first = "", ...rest] = error.message.split("\n");
-  const suggestion = rest.join(" ").replace(/^\((.*)\)$/, "$1");
-  return new VkrunError("ERR_VKRUN_USAGE", first.replace(/^error: /, ""), {
-    hint: suggestion === "" ? "See `vkrun --help`." : suggestion,
-  });
-}
+import { runsGuest } from "./subcommands.js";
 
 lowerCompilerThreads();
-try {
-  await (await program()).parseAsync();
-} catch (error) {
-  if (!(error instanceof CommanderError)) {
-    reportError(error);
-    process.exitCode = ExitStatus.FAILED;
-  } else if (error.exitCode !== 0) {
-    reportError(usageError(error));
-    process.exitCode = ExitStatus.USAGE;
-  }
-}
+// What goes wrong with it is told when it is wanted.
+if (runsGuest(process.argv.slice(2))) prepareThread().catch(() => undefined);
+const { runProgram } = await import("./program.js");
+await runProgram();
 // What else could keep the process is a stdin that nobody reads any more.
 process.exit();

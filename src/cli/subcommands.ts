@@ -22,3 +22,14 @@ export async function subcommands(args: readonly string[]): Promise<Command[]> {
   const meant = Object.entries(LOADERS).filter(([word]) => all || args.includes(word));
   return Promise.all(meant.map(([, load]) => load()));
 }
+
+export function isSubcommand(word: string | undefined): boolean {
+  return word !== undefined && Object.hasOwn(LOADERS, word);
+}
+
+/** Whether these arguments ask for a guest in this process, as far as can be told without reading them all. */
+export function runsGuest(args: readonly string[]): boolean {
+  // V8 heeds --perf-map in threads that begin after it was read.
+  const others = ["--help", "-h", "--version", "-V", "--perf-map"];
+  return !args.some((word) => others.includes(word) || (word !== "thaw" && isSubcommand(word)));
+}

@@ -1,6 +1,6 @@
 /** `vkrun thaw FILE`: a guest goes on, on this terminal, where it was at a checkpoint. */
 import { Command, Option } from "commander";
-import { CheckpointFile } from "../checkpoint/checkpoint-file.js";
+import { CheckpointPart } from "../checkpoint/checkpoint-part.js";
 import { type JitMode, type NetworkOptions, type ThawOptions, VKernel, VkrunError } from "../index.js";
 import { openLog } from "./log-sink.js";
 import { parseNet } from "./net-option.js";
@@ -76,7 +76,7 @@ async function thaw(file: string, options: ThawCommandOptions): Promise<number> 
 
 /** The name is taken before the guest goes on: two of the same name are refused with neither harmed. */
 async function look(file: string): Promise<{ name: string; bareMetal: boolean }> {
-  await using checkpoint = await CheckpointFile.open(file);
+  await using checkpoint = await CheckpointPart.open(file);
   const { name, config } = checkpoint.manifest;
   return { name, bareMetal: (config as { boot?: { elf?: unknown } } | null)?.boot?.elf !== undefined };
 }

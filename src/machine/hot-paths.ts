@@ -1,10 +1,7 @@
 /** Which form of the hot paths a machine runs: the core's own, or their TypeScript twins over the same memory. */
 import type { VirtqueueExports } from "../devices/virtio/virtqueue-core.js";
 import { Layout } from "../generated/layout.js";
-import { ReferenceBitmaps } from "../reference/bitmaps.js";
-import { GuestRam } from "../reference/guest-ram.js";
-import { referenceVirtqueues } from "../reference/virtqueues.js";
-import { ReferenceWalk } from "../reference/walk.js";
+import type { ReferenceWalk } from "../reference/walk.js";
 import type { BitmapOperations } from "../wasm/bitmap-operations.js";
 import type { Core, CoreHost } from "../wasm/core.js";
 import type { HotPath } from "./machine-config.js";
@@ -39,8 +36,14 @@ export class HostWalk {
   }
 }
 
-export function hotPaths(core: Core, kind: HotPath, hostWalk: HostWalk): HotPaths {
+export async function hotPaths(core: Core, kind: HotPath, hostWalk: HostWalk): Promise<HotPaths> {
   if (kind === "wasm") return { virtqueues: core.exports as unknown as VirtqueueExports, bitmaps: core.exports };
+  const [{ ReferenceBitmaps }, { GuestRam }, { referenceVirtqueues }, { ReferenceWalk }] = await Promise.all([
+    import("../reference/bitmaps.js"),
+    import("../reference/guest-ram.js"),
+    import("../reference/virtqueues.js"),
+    import("../reference/walk.js"),
+  ]);
   const ram = new GuestRam(core.memory.buffer, core.ramBytes, core.exports);
   hostWalk.connect(core, new ReferenceWalk(ram));
   return { virtqueues: referenceVirtqueues(ram), bitmaps: new ReferenceBitmaps(core.memory.buffer) };

@@ -6,8 +6,9 @@ import { randomBytes } from "node:crypto";
 import type { CharBackend } from "../backends/char-backend.js";
 import type { NetBackend } from "../backends/net-backend.js";
 import type { VsockBackend } from "../backends/vsock-backend.js";
-import { type BootPlan, loadPlan } from "../boot/boot-plan.js";
-import { type DeviceNode, HART_EXTENSIONS, type MachineDescription } from "../boot/device-tree.js";
+import type { BootPlan } from "../boot/boot-plan.js";
+import type { DeviceNode, MachineDescription } from "../boot/device-tree.js";
+import { HART_EXTENSIONS } from "../boot/hart-isa.js";
 import type { PlatformDevice } from "../devices/device.js";
 import { GoldfishRtc } from "../devices/goldfish-rtc.js";
 import { Ns16550a } from "../devices/ns16550a.js";
@@ -33,9 +34,8 @@ import type { Drive } from "./drive.js";
 import { CoreClock } from "./guest-clock.js";
 import { CoreMemory } from "./guest-memory.js";
 import { TICKS_PER_SECOND } from "./host-clock.js";
-import { HostWalk, hotPaths } from "./hot-paths.js";
+import { HostWalk, type HotPaths, hotPaths } from "./hot-paths.js";
 import { InputQueue } from "./input-queue.js";
-import { Lockstep } from "./lockstep/lockstep.js";
 import type { ConsoleKind, ConsoleSize, HotPath, JitMode } from "./machine-config.js";
 import { MmioBus } from "./mmio-bus.js";
 import type { GuestEnd, RunnerParts, TickingDevice } from "./runner.js";
@@ -120,7 +120,7 @@ export class Machine {
       copiesFull: () => machine?.onCopiesFull?.(),
     };
     const core = await Machine.#core(options, host);
-    machine = new Machine(core, bus, options, hostWalk);
+    machine = new Machine(core, bus, options, await hotPaths(core, options.hotPath, hostWalk));
     sbiConsole = new SbiConsole(options.serial, machine.inputs);
     machine.#sbiConsole = sbiConsole;
     return machine;
@@ -128,6 +128,7 @@ export class Machine {
 
   static async #core({ module, memory, ramBytes, jit }: MachineOptions, host: CoreHost): Promise<Core> {
     if (jit === "verify") {
+      const { Lockstep } = await import("./lockstep/lockstep.js");
       const { core, exports } = await Lockstep.create({
         module,
         memory,
@@ -143,7 +144,7 @@ export class Machine {
     return core;
   }
 
-  private constructor(core: Core, bus: MmioBus, options: MachineOptions, hostWalk: HostWalk) {
+  private constructor(core: Core, bus: MmioBus, options: MachineOptions, { virtqueues, bitmaps }: HotPaths) {
     this.core = core;
     this.#bus = bus;
     this.hart = core.exports.hart(0);
@@ -171,7 +172,6 @@ export class Machine {
     this.#attach(this.#vmgenid);
     this.#ticking = [rtc, this.#uart];
 
-    const { virtqueues, bitmaps } = hotPaths(core, options.hotPath, hostWalk);
     this.dirtyPages = new DirtyPages(core, bitmaps);
     const queues = virtqueueCore(core.memory.buffer, virtqueues);
     const plug = <Device extends VirtioDevice>(device: Device): Device => {
@@ -223,6 +223,7 @@ export class Machine {
 
   /** Puts everything where the plan wants it and the hart at its start. */
   async load(plan: BootPlan): Promise<void> {
+    const { loadPlan } = await import("../boot/boot-plan.js");
     await loadPlan(plan, this.memory);
     const { pc, privilege, a0, a1, a2 } = plan.start;
     this.core.exports.resetHart(this.hart, pc, privilege, a0, a1, plan.builtinSbi ? 1 : 0);

@@ -1,11 +1,7 @@
 /** The host's side of the guest's network device, for a run, a recorded run, or a replay. */
-import { Capture } from "../backends/capture.js";
-import { Link } from "../backends/link.js";
 import { type NetBackend, type NetCapabilities, type NetOffloads, NO_OFFLOADS } from "../backends/net-backend.js";
 import { ETHERNET_MTU } from "../backends/net-header.js";
-import { Passt } from "../backends/passt.js";
-import { ReplayNet } from "../backends/replay-net.js";
-import { Tap } from "../backends/tap.js";
+import type { ReplayNet } from "../backends/replay-net.js";
 import { VkrunError } from "../errors.js";
 import type { NetworkConfig } from "./machine-config.js";
 import type { EmbedderPort } from "./network-port.js";
@@ -59,6 +55,7 @@ export async function replayNetwork(
     });
   }
   const { mac, ...capabilities } = readRecorded(recorded);
+  const { ReplayNet } = await import("../backends/replay-net.js");
   const replay = new ReplayNet(capabilities, port && ((packets) => port.send(packets)));
   return { mac, backend: await captured(replay, config?.pcap, onTrouble), replay };
 }
@@ -83,6 +80,7 @@ function readRecorded({
   return { mac: Uint8Array.from(mac), mtu: mtu as number, offloads: switches as unknown as NetOffloads };
 }
 
+/** Each kind of backend is loaded when it is used. */
 async function openBackend(
   { backend, mtu }: NetworkConfig,
   port: EmbedderPort | undefined,
@@ -92,12 +90,18 @@ async function openBackend(
     case "port":
       if (port === undefined) throw new Error("there is no port for the embedder");
       return port;
-    case "user":
+    case "user": {
+      const { Passt } = await import("../backends/passt.js");
       return Passt.start({ publish: backend.publish, mtu: mtu ?? LONG_MTU, onTrouble });
-    case "tap":
+    }
+    case "tap": {
+      const { Tap } = await import("../backends/tap.js");
       return Tap.open({ ...backend, ...(mtu !== undefined && { mtu }) });
-    case "link":
+    }
+    case "link": {
+      const { Link } = await import("../backends/link.js");
       return Link.open({ name: backend.name, mtu: mtu ?? LONG_MTU, onTrouble });
+    }
   }
 }
 
@@ -113,6 +117,7 @@ async function captured(
 ): Promise<NetBackend> {
   if (path === undefined) return backend;
   try {
+    const { Capture } = await import("../backends/capture.js");
     return new Capture(backend, { path, onTrouble });
   } catch (error) {
     await backend[Symbol.asyncDispose]();

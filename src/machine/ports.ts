@@ -1,9 +1,7 @@
 /** The ports of a guest besides its console, and what each is bound to: they outlive resets, as drives do. */
 import { closeSync, createWriteStream, openSync, type WriteStream } from "node:fs";
 import type { CharBackend } from "../backends/char-backend.js";
-import { DescriptorChar } from "../backends/descriptor-char.js";
 import { cannotOpenPort } from "../backends/port-error.js";
-import { SocketChar } from "../backends/socket-char.js";
 import { StreamChar } from "../backends/stream-char.js";
 import type { PortOptions } from "../devices/virtio/console.js";
 import { ConsolePort } from "./console-port.js";
@@ -107,14 +105,17 @@ async function open(config: PortConfig, index: number, events: PortEvents, repla
   }
   switch (backend.type) {
     case "pty": {
+      const { DescriptorChar } = await import("../backends/descriptor-char.js");
       const pty = DescriptorChar.openPty(backend.path);
       return { backend: pty, close: () => pty[Symbol.dispose]() };
     }
     case "tty": {
+      const { DescriptorChar } = await import("../backends/descriptor-char.js");
       const tty = DescriptorChar.openTty(backend.path);
       return { backend: tty, close: () => tty[Symbol.dispose]() };
     }
     case "socket": {
+      const { SocketChar } = await import("../backends/socket-char.js");
       const socket = await SocketChar.listen(backend.path);
       return { backend: socket, close: () => socket[Symbol.asyncDispose]() };
     }

@@ -4,7 +4,7 @@ import type { CheckpointProgress, CheckpointRequest } from "./checkpoint-request
 import type { WireError } from "./error-wire.js";
 import type { DiskError, Exit, JitStats, MachineConfig, MemoryStats, Stats, Vmspaces } from "./machine-config.js";
 
-/** Given to the worker at its start. */
+/** What a vkernel begins with. */
 export interface WorkerStart {
   readonly config: MachineConfig;
   /** Compiled once a process. */
@@ -44,6 +44,8 @@ export interface Requests {
 }
 
 export type ToWorker =
+  /** The first message: before it a thread waits. */
+  | { readonly type: "begin"; readonly start: WorkerStart }
   | { readonly type: "input"; readonly bytes: Uint8Array }
   /** So many bytes of console output were taken. */
   | { readonly type: "acknowledge"; readonly bytes: number }
@@ -61,6 +63,8 @@ export type ToWorker =
   | { readonly type: "request"; readonly id: number; readonly what: keyof Requests };
 
 export type FromWorker =
+  /** The thread has loaded what a vkernel needs, and waits for one. */
+  | { readonly type: "ready" }
   /** The first machine is built and loaded; the guest runs. */
   | { readonly type: "started" }
   | { readonly type: "console"; readonly bytes: Uint8Array }

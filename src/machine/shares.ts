@@ -1,6 +1,4 @@
 /** Opens the folders that a machine shares with its guest. */
-import { NinepServer } from "../backends/9p/server.js";
-import { fidLimit, SharedFolder } from "../backends/9p/shared-folder.js";
 import type { MessageServer } from "../backends/message-server.js";
 import type { ShareConfig } from "./machine-config.js";
 
@@ -12,6 +10,7 @@ export interface Share extends AsyncDisposable {
 /** All folders, or none: what was opened before a failure is closed again. */
 export async function openShares(configs: readonly ShareConfig[], replaying: boolean): Promise<Share[]> {
   if (configs.length === 0) return [];
+  const { fidLimit } = await import("../backends/9p/shared-folder.js");
   const fids = await fidLimit(configs.length);
   const shares: Share[] = [];
   try {
@@ -26,6 +25,10 @@ export async function openShares(configs: readonly ShareConfig[], replaying: boo
 }
 
 async function open({ tag, path, readOnly, owners }: ShareConfig, fids: number): Promise<Share> {
+  const [{ NinepServer }, { SharedFolder }] = await Promise.all([
+    import("../backends/9p/server.js"),
+    import("../backends/9p/shared-folder.js"),
+  ]);
   const server = new NinepServer(await SharedFolder.open({ path, readOnly, owners }), fids);
   return { tag, server, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }

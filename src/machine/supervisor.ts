@@ -4,7 +4,6 @@
  */
 import { createHash, randomBytes } from "node:crypto";
 import type { CharBackend } from "../backends/char-backend.js";
-import { planBoot } from "../boot/boot-plan.js";
 import { BALLOON_PAGE } from "../devices/virtio/balloon.js";
 import type { VirtioConsole } from "../devices/virtio/console.js";
 import { GENERATION_LENGTH } from "../devices/vmgenid.js";
@@ -19,9 +18,10 @@ import type { Drive } from "./drive.js";
 import { closeDrives, openDrives } from "./drives.js";
 import { HeapTrim } from "./heap-trim.js";
 import { InputRecorder, InputReplay, type ResetEntry } from "./input-log.js";
-import { JitObserver } from "./jit-observer.js";
+import type { JitObserver } from "./jit-observer.js";
 import { LineLog } from "./line-log.js";
 import { LiveRunner } from "./live-runner.js";
+import { loadObserver, type Observe } from "./load-observer.js";
 import { Machine } from "./machine.js";
 import type {
   ConsoleSize,
@@ -45,7 +45,6 @@ import { ReplayInputs } from "./replay-inputs.js";
 import { ReplayRunner, replayMismatch } from "./replay-runner.js";
 import type { GuestEnd, Runner, RunnerParts } from "./runner.js";
 import { openShares, type Share } from "./shares.js";
-import { Symbols } from "./symbols.js";
 import { type SavedConsole, Thaw } from "./thaw.js";
 import { Tohost } from "./tohost.js";
 import { VmspaceSurvey } from "./vmspace-survey.js";
@@ -126,7 +125,7 @@ export class Supervisor {
   /** Of the window as it is, and as the next machine is told at its start: what the last one knew, or a replay would not. */
   #windowSize: ConsoleSize | undefined;
   #bootSize: ConsoleSize | undefined;
-  #symbols: Symbols | undefined;
+  #observe: Observe | undefined;
   readonly #vmspaces = new VmspaceSurvey(() => this.#running?.machine);
   readonly #thawStart: ThawStart | undefined;
   #tohost: bigint | undefined;
@@ -253,7 +252,7 @@ export class Supervisor {
   async run(): Promise<Exit> {
     const { record, replay: recording, ramBytes } = this.#config;
     this.#warnWithoutAddon();
-    if (this.#config.symbols !== undefined) this.#symbols = await Symbols.read(this.#config.symbols);
+    this.#observe = await loadObserver(this.#config);
     await using ports = await Ports.open(
       this.#config.ports,
       {
@@ -338,6 +337,8 @@ export class Supervisor {
     const { boot, console: kind } = this.#config;
     const { wallNs, seed } = this.#resetInputs(durable);
     const machine = await this.#build(durable, wallNs, createHash("sha256").update("vmgenid").update(seed).digest());
+    // A guest that goes on from a checkpoint needs none of what boots one.
+    const { planBoot } = await import("../boot/boot-plan.js");
     const plan = await planBoot(
       { ...boot, rngSeed: seed, ...(kind === "virtio" && { console: "hvc0" }) },
       machine.describe(),
@@ -395,7 +396,7 @@ export class Supervisor {
   /** A machine that is loaded runs from here on. */
   #begin(machine: Machine, durable: Durable, { tohost: tohostGpa, ticks, thaw }: Beginning): Running {
     const panic = new PanicWatch();
-    const observer = this.#observe(machine.core);
+    const observer = this.#observe?.(machine.core);
     this.#tohost = tohostGpa;
     const tohost = tohostGpa === undefined ? undefined : Tohost.at(tohostGpa, machine.memory);
     const afterSlice = (idle: boolean): GuestEnd | undefined => {
@@ -449,12 +450,6 @@ export class Supervisor {
     const { columns, rows } = this.#windowSize ?? console.size;
     if (this.#config.replay !== undefined || (columns === console.size.columns && rows === console.size.rows)) return;
     console.resize(columns, rows);
-  }
-
-  #observe(core: Core): JitObserver | undefined {
-    const { jitStats, perfMap } = this.#config;
-    if (!jitStats && !perfMap) return undefined;
-    return new JitObserver(core, { stats: jitStats, symbols: this.#symbols });
   }
 
   #runner(machine: Machine, parts: RunnerParts, { network, recorder, replay }: Durable, ticks: bigint): Runner {

@@ -1,6 +1,5 @@
 /** Opens the host's side of the guest's vsock device. */
 import type { VsockBackend } from "../backends/vsock-backend.js";
-import { VsockSockets } from "../backends/vsock-sockets.js";
 import type { VsockConfig } from "./machine-config.js";
 
 export interface Vsock extends AsyncDisposable {
@@ -10,6 +9,7 @@ export interface Vsock extends AsyncDisposable {
 
 export async function openVsock({ path, cid }: VsockConfig, replaying: boolean): Promise<Vsock> {
   if (replaying) return { backend: SILENT, cid, [Symbol.asyncDispose]: async () => {} };
+  const { VsockSockets } = await import("../backends/vsock-sockets.js");
   const backend = await VsockSockets.listen(path);
   return { backend, cid, [Symbol.asyncDispose]: () => backend[Symbol.asyncDispose]() };
 }
