@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { compare, printRow } from "./comparison.mjs";
 import { timeByTurns } from "./guest-session.mjs";
-import { NetworkNamespace } from "./network-namespace.mjs";
+import { NetworkNamespace, PINGED } from "./network-namespace.mjs";
 import { compileHostProgram, compileProgram, writePayload } from "./payload.mjs";
 
 const ROW_SECONDS = 180;
@@ -50,7 +50,7 @@ const payload = () => [writePayload("net", [compileProgram("net-io")])];
 /**
  * @param {string} prefix  of its rows
  * @param {() => Promise<import("./io.mjs").IoHost>} prepareHost
- * @param {(machine: MachineName) => string} host
+ * @param {(machine: MachineName, exchange: string) => string} host
  * @returns {import("./io.mjs").IoPart}
  */
 function part(prefix, prepareHost, host) {
@@ -60,7 +60,7 @@ function part(prefix, prepareHost, host) {
     async compare(guests, name, runs) {
       const exchange = name.slice(prefix.length + 1);
       const args = (/** @type {MachineName} */ machine) =>
-        exchange === "ping" ? `${host(machine)} ${ECHOS}` : `${host(machine)} ${PORT} ${MIB}`;
+        `${host(machine, exchange)} ${exchange === "ping" ? ECHOS : `${PORT} ${MIB}`}`;
       const command = (/** @type {MachineName} */ machine) => `/run/net-io ${exchange} ${args(machine)}`;
       const row = compare(name, await timeByTurns(guests, command, { runs, timeoutSeconds: ROW_SECONDS }));
       const [qemu, vkrun] = [row.qemu.median, row.vkrun.median].map((seconds) =>
@@ -127,7 +127,7 @@ export const user = part(
       },
     };
   },
-  () => GATEWAY,
+  (_, exchange) => (exchange === "ping" ? PINGED : GATEWAY),
 );
 
 /** @param {NetworkNamespace} network @param {string} socket */

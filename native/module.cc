@@ -9,10 +9,13 @@
 #include "file.h"
 #include "heap.h"
 #include "interface.h"
+#include "internet-checksum.h"
 #include "memory.h"
 #include "packets.h"
 #include "page-io.h"
+#include "read-ahead.h"
 #include "record-lock.h"
+#include "socket.h"
 #include "tap.h"
 #include "tty.h"
 #include "watch.h"
@@ -56,6 +59,8 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("setInterfaceUp", Napi::Function::New(env, SetInterfaceUp, "setInterfaceUp"));
   exports.Set("setInterfaceMtu", Napi::Function::New(env, SetInterfaceMtu, "setInterfaceMtu"));
   exports.Set("addToBridge", Napi::Function::New(env, AddToBridge, "addToBridge"));
+  // internet-checksum.cc
+  exports.Set("internetSum", Napi::Function::New(env, InternetSum, "internetSum"));
   // memory.cc
   exports.Set("pageSize", Napi::Number::New(env, PageSize()));
   exports.Set("residentBytes", Napi::Function::New(env, ResidentBytes, "residentBytes"));
@@ -74,9 +79,13 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("readGuestPages", Napi::Function::New(env, ReadGuestPages, "readGuestPages"));
   exports.Set("checkGuestPages", Napi::Function::New(env, CheckGuestPages, "checkGuestPages"));
   exports.Set("zeroesIn", Napi::Function::New(env, ZeroesIn, "zeroesIn"));
+  // read-ahead.cc
+  exports.Set("ReadAhead", ReadAheadClass(env));
   // record-lock.cc
   exports.Set("lockRange", Napi::Function::New(env, LockRange, "lockRange"));
   exports.Set("testLock", Napi::Function::New(env, TestLock, "testLock"));
+  // socket.cc
+  exports.Set("openSocketPair", Napi::Function::New(env, OpenSocketPair, "openSocketPair"));
   // tap.cc
   exports.Set("openTap", Napi::Function::New(env, OpenTap, "openTap"));
   exports.Set("setTapOffloads", Napi::Function::New(env, SetTapOffloads, "setTapOffloads"));

@@ -100,6 +100,8 @@ export interface NativeAddon {
   setInterfaceMtu(options: { name: string; mtu: number }): void;
   addToBridge(options: { bridge: string; name: string }): void;
 
+  /** The one's complement sum of words of 16 bits in the host's byte order (RFC 1071), a last odd byte being the first of one. */
+  internetSum(options: { bytes: Uint8Array }): number;
   /**
    * Writes packets, one system call each, out of `memory`. `vectors` has for each packet a number of segments, and for each
    * segment an offset and a length. Answers how many did not have to wait; `results` has the bytes written, or an errno negated.
@@ -128,6 +130,14 @@ export interface NativeAddon {
     fd: number;
     onReady: (readable: boolean, writable: boolean) => void;
   }) => DescriptorWatch;
+  /** Connected UNIX stream sockets with buffers of `sendBuffer` bytes, or what the system allows; `ours` does not block. */
+  openSocketPair(options: { sendBuffer: number }): { ours: number; theirs: number };
+  /** `ring` is anybody's memory that stays where it is. */
+  readonly ReadAhead: new (options: {
+    fd: number;
+    ring: Uint8Array;
+    onReady: () => void;
+  }) => ReadAhead;
 
   /** A pair of pseudoterminals: two descriptors, and the slave's name for others to open. */
   openPty(options: { columns: number; rows: number }): { master: number; slave: number; path: string };
@@ -189,6 +199,18 @@ export type MemoryAdvice =
 export interface DescriptorWatch {
   /** Has `onReady` called once, when one of these holds. Arming again replaces what was armed before. */
   arm(options: { readable: boolean; writable: boolean }): void;
+  close(): void;
+}
+
+/** Reads a descriptor on a thread of its own, into a ring, whatever the calling thread does. It keeps no event loop alive. */
+export interface ReadAhead {
+  /** Bytes that the ring holds and that were not consumed; -1 when there are none and never will be. */
+  available(): number;
+  /** The first `bytes` are done with: their place is read into again. */
+  consume(options: { bytes: number }): void;
+  /** Has `onReady` called once, when so many bytes are available or there will be no more. */
+  arm(options: { bytes: number }): void;
+  /** Ends the thread. The descriptor stays open. */
   close(): void;
 }
 

@@ -1,10 +1,11 @@
 // The Internet checksum (RFC 1071), finished in place of a network card.
+import { native, nativeUnavailable } from "../native.js";
 import { NetHeader, NetHeaderFlag } from "./net-header.js";
 
 const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
-/** The one's complement sum of `bytes` from `start` on, as the two bytes would lie in memory. */
-function sum(bytes: Uint8Array, start: number): number {
+/** Without the addon: the one's complement sum of `bytes` from `start` on, as the two bytes would lie in memory. */
+export function plainSum(bytes: Uint8Array, start: number): number {
   // Words of 32 bits where they are aligned; their sum is congruent, and stays exact in a double.
   let total = 0;
   let at = start;
@@ -42,7 +43,8 @@ export function finishChecksum(header: Uint8Array, frame: Uint8Array): boolean {
   const start = fields.getUint16(NetHeader.CSUM_START, true);
   const place = start + fields.getUint16(NetHeader.CSUM_OFFSET, true);
   if (place + 2 > frame.length) return false;
-  let checksum = ~sum(frame, start) & 0xffff;
+  const covered = nativeUnavailable() ? plainSum(frame, start) : native().internetSum({ bytes: frame.subarray(start) });
+  let checksum = ~covered & 0xffff;
   // Zero says that a UDP datagram has no checksum (RFC 768); for TCP the two are the same.
   if (checksum === 0) checksum = 0xffff;
   frame[place] = LITTLE_ENDIAN ? checksum & 0xff : checksum >>> 8;

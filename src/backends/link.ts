@@ -41,7 +41,7 @@ export class Link extends StreamNet {
   }
 
   private constructor(options: LinkOptions) {
-    super({ mtu: options.mtu, bare: false });
+    super(options.mtu);
     this.#options = options;
     this.#path = socketPath(options.name);
   }

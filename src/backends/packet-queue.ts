@@ -1,8 +1,7 @@
 import type { NetCapabilities, NetEvents, NetOffloads, ReceiveLimits } from "./net-backend.js";
 import { NO_OFFLOADS } from "./net-backend.js";
 import { NetHeader } from "./net-header.js";
-import type { PacketVectors } from "./packet-vectors.js";
-import { scatter } from "./scatter.js";
+import { BufferCursor, type PacketVectors } from "./packet-vectors.js";
 
 /**
  * The receiving side of a backend whose packets come to it one by one: they wait here, header and frame, until the device
@@ -58,29 +57,15 @@ export class PacketQueue {
   }
 
   receive(room: PacketVectors, { maximum, mergeable }: ReceiveLimits): number {
-    const buffers = room.packets();
-    const views: Uint8Array[] = [];
+    const buffers = new BufferCursor(room);
     let count = 0;
     while (this.length > 0) {
       const packet = this.#packets[this.#head] as Uint8Array;
-      if (packet.length > maximum) {
-        this.#shift();
-        continue;
+      if (packet.length <= maximum) {
+        if (!buffers.take(packet.length, mergeable)) break;
+        buffers.write(packet);
+        room.results[count++] = packet.length;
       }
-      const needed = packet.length;
-      let space = 0;
-      views.length = 0;
-      do {
-        const buffer = buffers.next();
-        if (buffer.done) return count;
-        for (const view of buffer.value) {
-          views.push(view);
-          space += view.length;
-        }
-      } while (mergeable && space < needed);
-      if (space < needed) return count;
-      scatter(views, 0, packet);
-      room.results[count++] = needed;
       this.#shift();
     }
     return count;

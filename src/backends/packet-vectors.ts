@@ -67,3 +67,54 @@ export class PacketVectors {
     }
   }
 }
+
+/** Goes through the buffers of a list, to fill them with packets. */
+export class BufferCursor {
+  readonly #vectors: PacketVectors;
+  #buffersLeft: number;
+  /** In `words`: where the buffer begins that is the next to be taken. */
+  #next = 0;
+  /** The segment that is written to, how many of its buffer's are left with it, and how much of it is full. */
+  #segment = 0;
+  #segmentsLeft = 0;
+  #filled = 0;
+
+  constructor(vectors: PacketVectors) {
+    this.#vectors = vectors;
+    this.#buffersLeft = vectors.count;
+  }
+
+  /** Takes a buffer for a packet of `length` bytes, or with `mergeable` as many as it needs. False when there are none. */
+  take(length: number, mergeable: boolean): boolean {
+    const { words } = this.#vectors;
+    this.#segment = this.#next + 1;
+    this.#segmentsLeft = words[this.#next] ?? 0;
+    this.#filled = 0;
+    let room = 0;
+    do {
+      if (this.#buffersLeft === 0) return false;
+      this.#buffersLeft--;
+      const segments = words[this.#next++] ?? 0;
+      for (let index = 0; index < segments; index++) room += words[this.#next + 2 * index + 1] ?? 0;
+      this.#next += 2 * segments;
+    } while (mergeable && room < length);
+    return room >= length;
+  }
+
+  /** Writes the next part of the packet that was taken for. */
+  write(bytes: Uint8Array): void {
+    const { memory, words } = this.#vectors;
+    for (let at = 0; at < bytes.length; ) {
+      while (this.#segmentsLeft === 0) this.#segmentsLeft = words[this.#segment++] ?? 0;
+      const offset = (words[this.#segment] ?? 0) + this.#filled;
+      const length = Math.min(bytes.length - at, (words[this.#segment + 1] ?? 0) - this.#filled);
+      memory.set(bytes.subarray(at, at + length), offset);
+      at += length;
+      this.#filled += length;
+      if (this.#filled < (words[this.#segment + 1] ?? 0)) continue;
+      this.#segment += 2;
+      this.#segmentsLeft--;
+      this.#filled = 0;
+    }
+  }
+}

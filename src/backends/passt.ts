@@ -1,22 +1,22 @@
 /**
  * The host's network without privileges, by way of passt (its Debian package has the same name): a process that turns the
- * guest's connections into ordinary sockets of its own. It gets one end of a socket pair as its standard input's neighbour,
- * and ends with it.
+ * guest's connections into ordinary sockets of its own. It gets one end of a socket pair, and ends with the other.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { VkrunError } from "../errors.js";
-import { PacketStream } from "./packet-stream.js";
+import { native } from "../native.js";
+import { FrameSocket } from "./frame-socket.js";
 import { type PortForward, requireFree } from "./port-forward.js";
-import { StreamNet } from "./stream-net.js";
 
 const PROGRAM = "passt";
 /** The descriptor that it finds its socket at. */
 const SOCKET_FD = 3;
+/** It sends as much as a connection's window has in one go, and drops what does not fit: what its own sockets have. */
+const SEND_BUFFER = 8 * 2 ** 20;
 /** It takes some tens of milliseconds; this is for a host that is busy. */
 const READY_TIMEOUT_MS = 20_000;
 const READY_POLL_MS = 5;
@@ -39,9 +39,8 @@ export function passtInstalled(): boolean {
   return (process.env["PATH"] ?? "").split(delimiter).some((folder) => existsSync(join(folder, PROGRAM)));
 }
 
-export class Passt extends StreamNet {
+export class Passt extends FrameSocket {
   readonly #process: ChildProcess;
-  readonly #stream: PacketStream;
   #disposed = false;
 
   /** Starts passt, and resolves when it is at work. */
@@ -49,35 +48,48 @@ export class Passt extends StreamNet {
     await requireFree(options.publish);
     const folder = mkdtempSync(join(tmpdir(), "vkrun-passt-"));
     const pidFile = join(folder, "pid");
+    let fd: number | undefined;
     try {
       // Started by root it becomes nobody, and then has to be able to write there.
       chmodSync(folder, 0o711);
       writeFileSync(pidFile, "");
       chmodSync(pidFile, 0o666);
-      const child = spawn(PROGRAM, passtArguments(options, pidFile), { stdio: ["ignore", "ignore", "pipe", "pipe"] });
+      const { ours, theirs } = native().openSocketPair({ sendBuffer: SEND_BUFFER });
+      fd = ours;
+      const child = startWith(theirs, passtArguments(options, pidFile));
       const output = new Output(child);
       await ready(child, pidFile, output);
-      return new Passt(child, output, options);
+      const passt = new Passt(child, fd, output, options);
+      fd = undefined;
+      return passt;
     } finally {
+      if (fd !== undefined) native().closeDescriptor({ fd });
       rmSync(folder, { recursive: true, force: true });
     }
   }
 
-  private constructor(child: ChildProcess, output: Output, { mtu, onTrouble }: PasstOptions) {
-    super({ mtu, bare: true });
+  private constructor(child: ChildProcess, fd: number, output: Output, { mtu, onTrouble }: PasstOptions) {
+    super({ fd, mtu, onEnd: () => void end(child) });
     this.#process = child;
-    const closed = (): void => {
+    child.once("exit", () => {
       this.disconnected();
       if (!this.#disposed) onTrouble(failed("passt ended, and with it the guest's network", output));
-    };
-    this.#stream = new PacketStream(child.stdio[SOCKET_FD] as Duplex, { ...this.streamEvents, closed });
-    this.connected(this.#stream);
+    });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  override async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
-    this.#stream[Symbol.dispose]();
+    await super[Symbol.asyncDispose]();
     await end(this.#process);
+  }
+}
+
+/** Starts passt with a socket that is its own from then on. */
+function startWith(socket: number, args: readonly string[]): ChildProcess {
+  try {
+    return spawn(PROGRAM, args, { stdio: ["ignore", "ignore", "pipe", socket] });
+  } finally {
+    native().closeDescriptor({ fd: socket });
   }
 }
 

@@ -1,0 +1,10 @@
+#pragma once
+
+#include <napi.h>
+
+namespace vkrun {
+
+// internetSum({ bytes }): number.
+Napi::Value InternetSum(const Napi::CallbackInfo& info);
+
+}  // namespace vkrun
