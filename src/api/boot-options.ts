@@ -12,7 +12,7 @@ import {
 } from "../machine/machine-config.js";
 import type { LogLevel } from "../machine/protocol.js";
 import { requireSlots } from "./device-slots.js";
-import { type DriveOptions, resolveDrives } from "./drive-options.js";
+import { type BackendDriveOptions, type DriveOptions, resolveDrives } from "./drive-options.js";
 import { parseMemorySize, parseMemoryTarget } from "./memory-size.js";
 import { type NetworkOptions, resolveNetwork } from "./network-options.js";
 import { type PortOptions, resolvePorts } from "./port-options.js";
@@ -31,7 +31,7 @@ export interface BootOptions {
   /** The disk to boot from: the first drive, vda. */
   disk?: string;
   /** Further drives (vdb and on, or from vda on without `disk`). */
-  drives?: readonly (string | DriveOptions)[];
+  drives?: readonly (string | DriveOptions | BackendDriveOptions)[];
   /** Bytes, or text such as "512M". Default 512 MiB. */
   memory?: number | string;
   /** A kernel to start instead of the one on the disk: an Image (raw, gzip, zstd, EFI stub) or ELF. */

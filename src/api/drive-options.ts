@@ -4,8 +4,9 @@ import { isUrl } from "../backends/open-image.js";
 import { VkrunError } from "../errors.js";
 import type { DriveConfig } from "../machine/machine-config.js";
 import type { BootOptions } from "./boot-options.js";
+import { type DriveBackend, serveBackend } from "./drive-backend.js";
 
-export interface DriveOptions {
+export interface DriveOptions extends CommonDriveOptions {
   /** A raw or qcow2 image, a block device, or the http or https URL of an image. */
   path: string;
   /** Default: "qcow2" for a file that begins like one, else "raw". */
@@ -17,6 +18,14 @@ export interface DriveOptions {
   cache?: "writeback" | "none" | "unsafe";
   /** Whether space that the guest discards is given back to the host ("unmap", default) or kept ("ignore"). */
   discard?: "unmap" | "ignore";
+}
+
+/** A drive whose content is the program's own. */
+export interface BackendDriveOptions extends CommonDriveOptions {
+  backend: DriveBackend;
+}
+
+export interface CommonDriveOptions {
   /** What the guest reads as the disk's serial number, at most 20 bytes. Default: its name, such as "vda". */
   serial?: string;
   /** Request queues, 1 to 16. Default 1: the guest has one processor. */
@@ -38,7 +47,22 @@ export function resolveDrives({ disk, drives = [], snapshot = false, replay }: B
   const all = [...(disk === undefined ? [] : [disk]), ...drives].map((drive) =>
     typeof drive === "string" ? { path: drive } : drive,
   );
-  return all.map((drive) => resolveDrive(drive, replay !== undefined, snapshot));
+  return all.map((drive) =>
+    "backend" in drive
+      ? resolveBackend(drive, replay !== undefined, snapshot)
+      : resolveDrive(drive, replay !== undefined, snapshot),
+  );
+}
+
+function resolveBackend(drive: BackendDriveOptions, replaying: boolean, snapshots: boolean): DriveConfig {
+  const { backend, serial, queues = 1, readOnly = false } = drive;
+  const embedded = serveBackend(backend);
+  const snapshot = replaying || (drive.snapshot ?? snapshots);
+  return {
+    ...{ path: "", embedded, queues, discards: embedded.discards, snapshot },
+    ...(serial !== undefined && { serial }),
+    readOnly: readOnly || (backend.write === undefined && !snapshot),
+  };
 }
 
 function resolveDrive(drive: DriveOptions, replaying: boolean, snapshot: boolean): DriveConfig {

@@ -47,6 +47,8 @@ export async function prepareThread(): Promise<void> {
 export function takeThread(start: WorkerStart): Worker {
   const worker = prepared.shift() ?? startThread();
   worker.ref();
-  worker.postMessage({ type: "begin", start } satisfies ToWorker);
+  const { drives } = start.config;
+  const ports = drives.flatMap(({ embedded }) => (embedded === undefined ? [] : [embedded.port]));
+  worker.postMessage({ type: "begin", start } satisfies ToWorker, ports);
   return worker;
 }

@@ -63,6 +63,11 @@ export class Drive implements AsyncDisposable {
   }
 
   async prepareCheckpoint({ contents = false }: DriveCheckpointOptions): Promise<DriveCheckpoint> {
+    if (this.#config.embedded !== undefined) {
+      throw new VkrunError("ERR_VKRUN_CHECKPOINT_DISK", `the disk ${this.name} cannot be part of a checkpoint`, {
+        hint: "Its content is the program's that booted the guest, and no thawed guest could find it again.",
+      });
+    }
     if (this.#overlay !== undefined) return this.#inMemory(this.#overlay, await this.#identities());
     if (this.backend.readOnly) return this.#unchanging(await this.#identities());
     const [top] = this.#files;

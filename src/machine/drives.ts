@@ -8,6 +8,7 @@ import { Overlay } from "../backends/overlay.js";
 import { addOverlay, markImmutable } from "../backends/overlay-file.js";
 import { SwitchingDisk } from "../backends/switching-disk.js";
 import { VkrunError } from "../errors.js";
+import { DiskPort } from "./disk-port.js";
 import { Drive } from "./drive.js";
 import type { DriveConfig } from "./machine-config.js";
 import type { SavedDrive } from "./saved-drive.js";
@@ -73,12 +74,12 @@ function driveName(index: number): string {
 }
 
 async function openDrive(config: DriveConfig, index: number): Promise<Drive> {
-  const { path, format, cache, discards, snapshot } = config;
-  const { disk, files } = await openDisk({
-    ...{ path, discards, readOnly: config.readOnly || snapshot },
-    ...(format && { format }),
-    ...(cache && { cache }),
-  });
+  const { path, format, cache, discards, snapshot, embedded } = config;
+  const readOnly = config.readOnly || snapshot;
+  const { disk, files } =
+    embedded !== undefined
+      ? { disk: new DiskPort(embedded, readOnly), files: [] }
+      : await openDisk({ path, discards, readOnly, ...(format && { format }), ...(cache && { cache }) });
   const overlay = snapshot && !config.readOnly ? new Overlay(disk) : undefined;
   return new Drive({ name: driveName(index), config, backend: new SwitchingDisk(overlay ?? disk), overlay, files });
 }

@@ -9,10 +9,13 @@ import { MemoryMap } from "../generated/shared/memory-map.js";
 export type { BalloonStats, VirtioCounters };
 
 import type { PortForward } from "../backends/port-forward.js";
+import type { EmbeddedDisk } from "./disk-port.js";
 
 export interface DriveConfig {
-  /** An image or block device, or the URL of an image. */
+  /** An image or block device, or the URL of an image; empty for a disk of the embedder's. */
   readonly path: string;
+  /** The disk's content is the embedder's. */
+  readonly embedded?: EmbeddedDisk;
   /** Found out from the content if not given. */
   readonly format?: ImageFormat;
   readonly cache?: CacheMode;
