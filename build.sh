@@ -51,7 +51,7 @@ requirements() {
       echo "qemu-system-riscv64=qemu-system-riscv|qemu-system-misc riscv64-linux-gnu-gcc=gcc-riscv64-linux-gnu" \
         "/usr/riscv64-linux-gnu/include/stdint.h=libc6-dev-riscv64-cross" \
         "qemu-riscv64-static=qemu-user-static qemu-img=qemu-utils dtc=device-tree-compiler tmux=tmux" \
-        "ip=iproute2 ping=iputils-ping tcpdump=tcpdump passt=passt" \
+        "ip=iproute2 ping=iputils-ping tcpdump=tcpdump passt=passt chromium=chromium" \
         "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.bin=opensbi" \
         "/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin=u-boot-qemu"
       ;;

@@ -33,34 +33,33 @@ export class Bitmap {
 
   /** Sets the pages [first, end). */
   static setRange(bitmap: usize, first: u32, end: u32): void {
-    if (first >= end) return;
-    const from = bitmap + (first >> 3);
-    const to = bitmap + (end >> 3);
-    const head: u32 = 0xff << (first & 7);
-    const tail: u32 = 0xff >> (8 - (end & 7));
-    if (from == to) {
-      store<u8>(from, <u8>(<u32>load<u8>(from) | (head & tail)));
-      return;
-    }
-    store<u8>(from, <u8>(<u32>load<u8>(from) | head));
-    memory.fill(from + 1, 0xff, to - from - 1);
-    if (tail) store<u8>(to, <u8>(<u32>load<u8>(to) | tail));
+    Bitmap.fill(bitmap, first, end, 0xff);
   }
 
   /** Clears the pages [first, end). */
   static clearRange(bitmap: usize, first: u32, end: u32): void {
+    Bitmap.fill(bitmap, first, end, 0);
+  }
+
+  /** Makes the bits of pages [first, end) those of `value`, which is 0 or 0xff. */
+  @inline private static fill(bitmap: usize, first: u32, end: u32, value: u32): void {
     if (first >= end) return;
     const from = bitmap + (first >> 3);
     const to = bitmap + (end >> 3);
     const head: u32 = 0xff << (first & 7);
     const tail: u32 = 0xff >> (8 - (end & 7));
     if (from == to) {
-      store<u8>(from, <u8>(<u32>load<u8>(from) & ~(head & tail)));
+      Bitmap.merge(from, head & tail, value);
       return;
     }
-    store<u8>(from, <u8>(<u32>load<u8>(from) & ~head));
-    memory.fill(from + 1, 0, to - from - 1);
-    if (tail) store<u8>(to, <u8>(<u32>load<u8>(to) & ~tail));
+    Bitmap.merge(from, head, value);
+    memory.fill(from + 1, <u8>value, to - from - 1);
+    if (tail) Bitmap.merge(to, tail, value);
+  }
+
+  /** Of the byte at `byte`: the bits of `mask` become those of `value`. */
+  @inline private static merge(byte: usize, mask: u32, value: u32): void {
+    store<u8>(byte, <u8>((<u32>load<u8>(byte) & ~mask) | (value & mask)));
   }
 
   /** How many of the pages [first, end) are set. */
@@ -119,10 +118,11 @@ export class Bitmap {
     const before: u64 = first & 63;
     let bits = Bitmap.word(bitmap, word) & (ONES << before);
     while (true) {
-      if (bits == 0) {
-        word = Bitmap.skip(bitmap, word + 1, words, 0);
-        if (word == words) break;
+      while (bits == 0) {
+        if (++word >= words) return <u32>((out - runs) >> 3);
         bits = Bitmap.word(bitmap, word);
+        // Where runs are near each other, the next word has one: that is found sooner without the skip's vectors.
+        if (bits == 0) word = Bitmap.skip(bitmap, word + 1, words, 0) - 1;
       }
       const start = (word << WORD) + <u32>ctz(bits);
       if (start >= end) break;
@@ -133,7 +133,7 @@ export class Bitmap {
         stop = (word << WORD) + <u32>ctz(carried);
         bits &= carried;
       } else {
-        word = Bitmap.skip(bitmap, word + 1, words, ONES);
+        if (++word < words && Bitmap.word(bitmap, word) == ONES) word = Bitmap.skip(bitmap, word + 1, words, ONES);
         if (word == words) {
           stop = end;
           bits = 0;

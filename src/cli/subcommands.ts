@@ -14,6 +14,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   balloon: async () => (await control()).balloonCommand(),
   vmspaces: async () => (await control()).vmspacesCommand(),
   stop: async () => (await control()).stopCommand(),
+  bench: async () => (await import("./bench-command.js")).benchCommand(),
 };
 
 /** Those that are meant by these arguments, and some that are not; all of them where they are to be shown. */

@@ -23,22 +23,15 @@ export class ReferenceBitmaps implements BitmapOperations {
   }
 
   bitmapSetRange(bitmap: number, first: number, end: number): void {
-    if (first >= end) return;
-    const words = this.#words;
-    const from = (bitmap >>> 2) + (first >>> 5);
-    const to = (bitmap >>> 2) + ((end - 1) >>> 5);
-    const head = -1 << (first & 31);
-    const tail = -1 >>> (-end & 31);
-    if (from === to) {
-      words[from] = (words[from] as number) | (head & tail);
-      return;
-    }
-    words[from] = (words[from] as number) | head;
-    words.fill(-1, from + 1, to);
-    words[to] = (words[to] as number) | tail;
+    this.#fill(bitmap, first, end, -1);
   }
 
   bitmapClearRange(bitmap: number, first: number, end: number): void {
+    this.#fill(bitmap, first, end, 0);
+  }
+
+  /** Makes the bits of pages [first, end) those of `value`, which is 0 or -1. */
+  #fill(bitmap: number, first: number, end: number, value: number): void {
     if (first >= end) return;
     const words = this.#words;
     const from = (bitmap >>> 2) + (first >>> 5);
@@ -46,12 +39,12 @@ export class ReferenceBitmaps implements BitmapOperations {
     const head = -1 << (first & 31);
     const tail = -1 >>> (-end & 31);
     if (from === to) {
-      words[from] = (words[from] as number) & ~(head & tail);
+      merge(words, from, head & tail, value);
       return;
     }
-    words[from] = (words[from] as number) & ~head;
-    words.fill(0, from + 1, to);
-    words[to] = (words[to] as number) & ~tail;
+    merge(words, from, head, value);
+    words.fill(value, from + 1, to);
+    merge(words, to, tail, value);
   }
 
   bitmapCount(bitmap: number, first: number, end: number): number {
@@ -138,6 +131,11 @@ export class ReferenceBitmaps implements BitmapOperations {
     }
     return (out - begin) >>> 1;
   }
+}
+
+/** Of the word at `index`: the bits of `mask` become those of `value`. */
+function merge(words: Int32Array, index: number, mask: number, value: number): void {
+  words[index] = ((words[index] as number) & ~mask) | (value & mask);
 }
 
 function popcount(bits: number): number {

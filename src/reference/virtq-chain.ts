@@ -4,7 +4,7 @@ import { VirtqDesc, VirtqError, VirtqFeature } from "../generated/shared/virtq.j
 import type { GuestRam } from "./guest-ram.js";
 import { setOfRecord, word } from "./virtq-fields.js";
 
-const { RECORD, SEGMENT } = Layout;
+const { VIRTQ, RECORD, SEGMENT } = Layout;
 const DESC_BYTES = 16;
 
 export class Chain {
@@ -43,18 +43,18 @@ export class Chain {
   }
 
   end(record: number, head: number, slots: number): void {
-    setOfRecord(this.ram, record, "HEAD", head);
-    setOfRecord(this.ram, record, "READABLE", this.#readable);
-    setOfRecord(this.ram, record, "WRITABLE", this.#writable);
-    setOfRecord(this.ram, record, "SLOTS", slots);
-    setOfRecord(this.ram, record, "WRITTEN", 0);
+    setOfRecord(this.ram, record, RECORD.HEAD, head);
+    setOfRecord(this.ram, record, RECORD.READABLE, this.#readable);
+    setOfRecord(this.ram, record, RECORD.WRITABLE, this.#writable);
+    setOfRecord(this.ram, record, RECORD.SLOTS, slots);
+    setOfRecord(this.ram, record, RECORD.WRITTEN, 0);
   }
 
   /** Fills `record` from the chain of a split ring at descriptor `head`. */
   walk(q: number, head: number, record: number): number {
     const { view } = this.ram;
-    const size = word(this.ram, q, "SIZE");
-    let table = word(this.ram, q, "DESC") >>> 0;
+    const size = word(this.ram, q, VIRTQ.SIZE);
+    let table = word(this.ram, q, VIRTQ.DESC) >>> 0;
     let entries = size;
     let index = head;
     let isIndirect = false;
@@ -69,7 +69,7 @@ export class Chain {
       const flags = rest & 0xffff;
       const next = rest >>> 16;
       if ((flags & VirtqDesc.INDIRECT) !== 0) {
-        if ((word(this.ram, q, "FEATURES") & VirtqFeature.INDIRECT_DESC) === 0)
+        if ((word(this.ram, q, VIRTQ.FEATURES) & VirtqFeature.INDIRECT_DESC) === 0)
           return VirtqError.INDIRECT_NOT_NEGOTIATED;
         if (isIndirect) return VirtqError.INDIRECT_NESTED;
         if ((flags & VirtqDesc.NEXT) !== 0) return VirtqError.INDIRECT_WITH_NEXT;
@@ -95,8 +95,8 @@ export class Chain {
   /** Fills `record` from a list of a packed ring; the id is that of its last descriptor (virtio 1.2, 2.8.6). */
   walkPacked(q: number, first: number, record: number): number {
     const { view } = this.ram;
-    const ring = word(this.ram, q, "DESC") >>> 0;
-    const size = word(this.ram, q, "SIZE");
+    const ring = word(this.ram, q, VIRTQ.DESC) >>> 0;
+    const size = word(this.ram, q, VIRTQ.SIZE);
     let index = first;
     let slots = 0;
     this.begin();
@@ -109,7 +109,7 @@ export class Chain {
       const flags = rest >>> 16;
       slots++;
       if ((flags & VirtqDesc.INDIRECT) !== 0) {
-        if ((word(this.ram, q, "FEATURES") & VirtqFeature.INDIRECT_DESC) === 0)
+        if ((word(this.ram, q, VIRTQ.FEATURES) & VirtqFeature.INDIRECT_DESC) === 0)
           return VirtqError.INDIRECT_NOT_NEGOTIATED;
         if (slots !== 1 || (flags & VirtqDesc.NEXT) !== 0) return VirtqError.INDIRECT_WITH_NEXT;
         const error = this.#walkTable(size, record, low, high, length);

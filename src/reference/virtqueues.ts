@@ -13,11 +13,11 @@ const { VIRTQ, RECORD, SEGMENT } = Layout;
 
 export function referenceVirtqueues(ram: GuestRam): VirtqueueExports {
   const chain = new Chain(ram);
-  const isPacked = (q: number): boolean => (word(ram, q, "FEATURES") & VirtqFeature.PACKED) !== 0;
+  const isPacked = (q: number): boolean => (word(ram, q, VIRTQ.FEATURES) & VirtqFeature.PACKED) !== 0;
 
   const pop = (q: number): number => {
-    const state = word(ram, q, "STATE");
-    if (state === BROKEN) return -word(ram, q, "ERROR");
+    const state = word(ram, q, VIRTQ.STATE);
+    if (state === BROKEN) return -word(ram, q, VIRTQ.ERROR);
     if (state !== READY) return VirtqPop.EMPTY;
     return isPacked(q) ? popPacked(ram, chain, q) : popSplit(ram, chain, q);
   };
@@ -31,18 +31,18 @@ export function referenceVirtqueues(ram: GuestRam): VirtqueueExports {
     virtqReset: (q) => reset(ram, q),
     virtqStart: (q, size, desc, avail, used, features) => {
       reset(ram, q);
-      setWord(ram, q, "SIZE", size);
-      setWord(ram, q, "FEATURES", features);
+      setWord(ram, q, VIRTQ.SIZE, size);
+      setWord(ram, q, VIRTQ.FEATURES, features);
       ram.view.setBigUint64(q + VIRTQ.DESC_GPA, BigInt.asUintN(64, desc), true);
       ram.view.setBigUint64(q + VIRTQ.AVAIL_GPA, BigInt.asUintN(64, avail), true);
       ram.view.setBigUint64(q + VIRTQ.USED_GPA, BigInt.asUintN(64, used), true);
       const error = locate(ram, q);
       if (error !== VirtqError.NONE) return -breakQueue(ram, q, error);
-      setWord(ram, q, "OLDEST", VIRTQ.RECORDS);
-      setWord(ram, q, "NEXT", VIRTQ.RECORDS);
-      setHalf(ram, q, "AVAIL_LAP", 1);
-      setHalf(ram, q, "USED_LAP", 1);
-      setWord(ram, q, "STATE", READY);
+      setWord(ram, q, VIRTQ.OLDEST, VIRTQ.RECORDS);
+      setWord(ram, q, VIRTQ.NEXT, VIRTQ.RECORDS);
+      setHalf(ram, q, VIRTQ.AVAIL_LAP, 1);
+      setHalf(ram, q, VIRTQ.USED_LAP, 1);
+      setWord(ram, q, VIRTQ.STATE, READY);
       return VirtqError.NONE;
     },
     virtqPop: pop,
@@ -57,7 +57,7 @@ export function referenceVirtqueues(ram: GuestRam): VirtqueueExports {
     },
     virtqPush: (q, record, written) => {
       wrote(ram, record, 0, written);
-      if (word(ram, q, "STATE") === READY) {
+      if (word(ram, q, VIRTQ.STATE) === READY) {
         if (isPacked(q)) pushPackedOne(ram, q, record, written);
         else pushSplitOne(ram, q, record, written);
       }
@@ -69,18 +69,18 @@ export function referenceVirtqueues(ram: GuestRam): VirtqueueExports {
       for (let index = 0; index < count; index++) {
         wrote(ram, words[at + 2 * index] as number, 0, (words[at + 2 * index + 1] as number) >>> 0);
       }
-      if (count > 0 && word(ram, q, "STATE") === READY) {
+      if (count > 0 && word(ram, q, VIRTQ.STATE) === READY) {
         if (isPacked(q)) pushPacked(ram, q, batch, count);
         else pushSplit(ram, q, batch, count);
       }
       for (let index = 0; index < count; index++) release(ram, q, words[at + 2 * index] as number);
     },
     virtqInterruptDue: (q) => {
-      if (word(ram, q, "STATE") !== READY) return 0;
+      if (word(ram, q, VIRTQ.STATE) !== READY) return 0;
       return isPacked(q) ? packedInterruptDue(ram, q) : splitInterruptDue(ram, q);
     },
-    virtqReadable: (record) => ofRecord(ram, record, "READABLE"),
-    virtqWritable: (record) => ofRecord(ram, record, "WRITABLE"),
+    virtqReadable: (record) => ofRecord(ram, record, RECORD.READABLE),
+    virtqWritable: (record) => ofRecord(ram, record, RECORD.WRITABLE),
     virtqSegmentGpa: (record, index) => ram.view.getBigInt64(segment(record, index) + SEGMENT.GPA, true),
     virtqSegmentAddress: (record, index) => ram.words[(segment(record, index) + SEGMENT.ADDRESS) >>> 2] as number,
     virtqSegmentLength: (record, index) => ram.words[(segment(record, index) + SEGMENT.LENGTH) >>> 2] as number,
@@ -102,38 +102,38 @@ function reset(ram: GuestRam, q: number): void {
 
 /** Finds the rings in RAM, or says what is wrong with their addresses (2.7, 2.8.10.1). */
 function locate(ram: GuestRam, q: number): number {
-  const size = word(ram, q, "SIZE") >>> 0;
+  const size = word(ram, q, VIRTQ.SIZE) >>> 0;
   if (size === 0 || size > VirtqLimit.SIZE) return VirtqError.QUEUE_SIZE;
-  const packed = (word(ram, q, "FEATURES") & VirtqFeature.PACKED) !== 0;
+  const packed = (word(ram, q, VIRTQ.FEATURES) & VirtqFeature.PACKED) !== 0;
   if (!packed && (size & (size - 1)) !== 0) return VirtqError.QUEUE_SIZE;
-  const gpa = (field: "DESC_GPA" | "AVAIL_GPA" | "USED_GPA", length: number): number =>
-    ram.offsetOf(word(ram, q, field), ram.words[(q + VIRTQ[field] + 4) >>> 2] as number, length);
+  const gpa = (field: number, length: number): number =>
+    ram.offsetOf(word(ram, q, field), word(ram, q, field + 4), length);
   const unaligned = packed ? 3 : 1;
-  if ((word(ram, q, "DESC_GPA") & 15) !== 0) return VirtqError.RING_ALIGNMENT;
-  if ((word(ram, q, "AVAIL_GPA") & unaligned) !== 0 || (word(ram, q, "USED_GPA") & 3) !== 0)
+  if ((word(ram, q, VIRTQ.DESC_GPA) & 15) !== 0) return VirtqError.RING_ALIGNMENT;
+  if ((word(ram, q, VIRTQ.AVAIL_GPA) & unaligned) !== 0 || (word(ram, q, VIRTQ.USED_GPA) & 3) !== 0)
     return VirtqError.RING_ALIGNMENT;
-  const desc = gpa("DESC_GPA", 16 * size);
-  const avail = gpa("AVAIL_GPA", packed ? 4 : 6 + 2 * size);
-  const used = gpa("USED_GPA", packed ? 4 : 6 + 8 * size);
+  const desc = gpa(VIRTQ.DESC_GPA, 16 * size);
+  const avail = gpa(VIRTQ.AVAIL_GPA, packed ? 4 : 6 + 2 * size);
+  const used = gpa(VIRTQ.USED_GPA, packed ? 4 : 6 + 8 * size);
   if (desc < 0 || avail < 0 || used < 0) return VirtqError.RING_ADDRESS;
-  setWord(ram, q, "DESC", desc + Layout.RAM.OFFSET);
-  setWord(ram, q, "AVAIL", avail + Layout.RAM.OFFSET);
-  setWord(ram, q, "USED", used + Layout.RAM.OFFSET);
+  setWord(ram, q, VIRTQ.DESC, desc + Layout.RAM.OFFSET);
+  setWord(ram, q, VIRTQ.AVAIL, avail + Layout.RAM.OFFSET);
+  setWord(ram, q, VIRTQ.USED, used + Layout.RAM.OFFSET);
   return VirtqError.NONE;
 }
 
 function checkRestored(ram: GuestRam, q: number): number {
-  const state = word(ram, q, "STATE") >>> 0;
+  const state = word(ram, q, VIRTQ.STATE) >>> 0;
   if (state > BROKEN) return VirtqError.RECORD;
   if (state === STOPPED || state === BROKEN) return VirtqError.NONE;
   const error = locate(ram, q);
-  if (error !== VirtqError.NONE || (word(ram, q, "FEATURES") & VirtqFeature.PACKED) === 0) return error;
-  const size = word(ram, q, "SIZE") >>> 0;
+  if (error !== VirtqError.NONE || (word(ram, q, VIRTQ.FEATURES) & VirtqFeature.PACKED) === 0) return error;
+  const size = word(ram, q, VIRTQ.SIZE) >>> 0;
   const fits =
-    half(ram, q, "NEXT_AVAIL") < size &&
-    half(ram, q, "NEXT_USED") < size &&
-    word(ram, q, "SLOTS") >>> 0 <= size &&
-    half(ram, q, "AVAIL_LAP") <= 1 &&
-    half(ram, q, "USED_LAP") <= 1;
+    half(ram, q, VIRTQ.NEXT_AVAIL) < size &&
+    half(ram, q, VIRTQ.NEXT_USED) < size &&
+    word(ram, q, VIRTQ.SLOTS) >>> 0 <= size &&
+    half(ram, q, VIRTQ.AVAIL_LAP) <= 1 &&
+    half(ram, q, VIRTQ.USED_LAP) <= 1;
   return fits ? VirtqError.NONE : VirtqError.RECORD;
 }

@@ -24,8 +24,9 @@ const ADUE_HIGH = 1 << 29;
 const PBMTE_HIGH = 1 << 30;
 
 const RAM_PPN = Layout.RAM.BASE / Layout.PAGE.SIZE;
-const POINTER_LOW = Pte.V | Pte.R | Pte.W | Pte.X | Pte.U | Pte.A | Pte.D;
-const POINTER_HIGH = RESERVED_HIGH | PBMT_HIGH | N_HIGH;
+/** Lower half of a pointer to the first page of RAM, with nothing but V set. */
+const POINTER = (RAM_PPN << 10) | Pte.V;
+const LEAF_HIGH = RESERVED_HIGH | PBMT_HIGH | N_HIGH;
 const LEAVE_NEXT = 4;
 
 export class ReferenceWalk {
@@ -115,34 +116,58 @@ export class ReferenceWalk {
     const top = levelsOf(mode) - 1;
     const root = (Layout.RAM.OFFSET >>> 2) + (rootPage << 10);
     const isSum = ((words[(hart + Layout.HART.MSTATUS) >>> 2] as number) & Mstatus.SUM) !== 0;
-    const right = access === FETCH ? Pte.X : access === STORE ? Pte.W | Pte.D : Pte.R;
+    // Leaves with W but not R are reserved: they are not what is compared with, nor what may be both executed and written.
+    const right = access === FETCH ? Pte.X : access === STORE ? Pte.R | Pte.W | Pte.D : Pte.R;
     const wanted = Pte.V | Pte.A | right | (privilege === Privilege.U ? Pte.U : 0);
-    const mask = wanted | (privilege === Privilege.U || access === FETCH || !isSum ? Pte.U : 0);
+    const hasUser = privilege === Privilege.U || access === FETCH || !isSum;
+    const mask = wanted | (hasUser ? Pte.U : 0) | (access === FETCH ? Pte.W : 0);
+    // Tables that neighbours share: of 4 KiB pages, and of 2 MiB pages. At address 0 of linear memory is none.
     let nearLow = 0;
     let nearHigh = 0;
-    // Address 0 of linear memory, where no table is: none is remembered.
     let nearTable = 0;
+    let wideLow = 0;
+    let wideHigh = 0;
+    let wideTable = 0;
     for (let at = batch >>> 2; at < end; at += 4) {
       const vaLow = words[at] as number;
       const vaHigh = words[at + 1] as number;
-      let table = nearTable;
-      let level = 0;
-      if (nearTable === 0 || vaLow >>> 21 !== nearLow || vaHigh !== nearHigh) {
+      if (nearTable !== 0 && vaLow >>> 21 === nearLow && vaHigh === nearHigh) {
+        const entry = nearTable + (((vaLow >>> 12) & 0x1ff) << 1);
+        const low = words[entry] as number;
+        const high = words[entry + 1] as number;
+        if ((low & mask) === wanted && (high & LEAF_HIGH) === 0) {
+          words[at + 2] = ((low & ~0x3ff) << 2) | (vaLow & 0xfff);
+          words[at + 3] = (high << 2) | (low >>> 30);
+        } else this.#other(hart, at, low, access, privilege);
+        continue;
+      }
+      let level = 1;
+      let table = wideTable;
+      if (wideTable === 0 || vaLow >>> 30 !== wideLow || vaHigh !== wideHigh) {
         if (!isCanonical(mode, vaHigh)) {
           words[at + 2] = 0;
           words[at + 3] = PAGE_FAULT << 24;
           continue;
         }
         table = root;
-        for (level = top; level > 0; level--) {
+        for (level = top; level > 1; level--) {
           const entry = table + (vpn(vaLow, vaHigh, level) << 1);
-          const low = words[entry] as number;
-          const high = words[entry + 1] as number;
-          const page = (low >>> 10) - RAM_PPN;
-          if ((low & POINTER_LOW) !== Pte.V || high !== 0 || page < 0 || page >= pages) break;
+          const page = pointedTo(words[entry] as number);
+          if (page >= pages || words[entry + 1] !== 0) break;
           table = (Layout.RAM.OFFSET >>> 2) + (page << 10);
         }
-        if (level === 0) {
+        if (level === 1) {
+          wideLow = vaLow >>> 30;
+          wideHigh = vaHigh;
+          wideTable = table;
+        }
+      }
+      if (level === 1) {
+        const entry = table + (((vaLow >>> 21) & 0x1ff) << 1);
+        const page = pointedTo(words[entry] as number);
+        if (page < pages && words[entry + 1] === 0) {
+          table = (Layout.RAM.OFFSET >>> 2) + (page << 10);
+          level = 0;
           nearLow = vaLow >>> 21;
           nearHigh = vaHigh;
           nearTable = table;
@@ -151,16 +176,21 @@ export class ReferenceWalk {
       const entry = table + (vpn(vaLow, vaHigh, level) << 1);
       const low = words[entry] as number;
       const high = words[entry + 1] as number;
-      if (
-        (low & mask) === wanted &&
-        (high & POINTER_HIGH) === 0 &&
-        (low & (Pte.R | Pte.W)) !== Pte.W &&
-        (level === 0 || isAligned(low, high, level))
-      ) {
+      if ((low & mask) === wanted && (high & LEAF_HIGH) === 0 && isAligned(low, high, level)) {
         words[at + 2] = ((low & ~0x3ff) << 2) | insideLow(vaLow, level);
         words[at + 3] = (high << 2) | (low >>> 30) | insideHigh(vaHigh, level);
-      } else this.#one(hart, at, access, privilege);
+      } else this.#other(hart, at, low, access, privilege);
     }
+  }
+
+  /** The walk ends with an entry whose lower half is `low`, and which is not what most leaves are. */
+  #other(hart: number, at: number, low: number, access: number, privilege: number): void {
+    if ((low & Pte.V) !== 0) {
+      this.#one(hart, at, access, privilege);
+      return;
+    }
+    this.#ram.words[at + 2] = 0;
+    this.#ram.words[at + 3] = PAGE_FAULT << 24;
   }
 
   #one(hart: number, at: number, access: number, privilege: number): void {
@@ -212,6 +242,15 @@ function vpn(vaLow: number, vaHigh: number, level: number): number {
   if (level === 1) return (vaLow >>> 21) & 0x1ff;
   if (level === 2) return ((vaHigh << 2) | (vaLow >>> 30)) & 0x1ff;
   return (vaHigh >>> (level === 3 ? 7 : 16)) & 0x1ff;
+}
+
+/**
+ * The page of RAM that a pointer points to, from its lower half: beyond all of RAM for an entry that is anything else, as its lowest
+ * bits come on top. The PPN of RAM fits 22 bits.
+ */
+function pointedTo(low: number): number {
+  const difference = low - POINTER;
+  return ((difference >>> 10) | (difference << 22)) >>> 0;
 }
 
 /** Whether the page number of a leaf begins a (super)page of its level. */

@@ -81,7 +81,7 @@ export interface CoreExports extends WebAssembly.Exports, BitmapOperations, Vmsp
 const PAGE_BYTES = 0x1_0000;
 
 /** From src/wasm/core.ts as from dist/wasm/core.js. */
-const MODULE_PATH = fileURLToPath(new URL("../../build/vkrun.wasm", import.meta.url));
+export const CORE_PATH = fileURLToPath(new URL("../../build/vkrun.wasm", import.meta.url));
 
 let compiling: Promise<WebAssembly.Module> | undefined;
 
@@ -125,9 +125,9 @@ export class Core {
 
   static async #compile(): Promise<CoreModule> {
     try {
-      return await WebAssembly.compile(await readFile(MODULE_PATH));
+      return await WebAssembly.compile(await readFile(CORE_PATH));
     } catch (cause) {
-      throw new VkrunError("ERR_VKRUN_CORE_MISSING", `the machine's core ${MODULE_PATH} cannot be loaded`, {
+      throw new VkrunError("ERR_VKRUN_CORE_MISSING", `the machine's core ${CORE_PATH} cannot be loaded`, {
         hint: "Reinstall vkrun, or run `./build.sh build` in a checkout.",
         cause,
       });
