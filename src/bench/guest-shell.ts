@@ -1,6 +1,7 @@
 /** A guest in a process of its own, whose shell is typed into: as a user would, and so from the start of the process on. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
 import { VkrunError } from "../errors.js";
 
 /** The shell of `tiny` waits. */
@@ -8,6 +9,10 @@ const PROMPT = /:~# $/;
 /** The console's echo of what was typed, and its answer, are told apart by this: the shell puts the parts together. */
 const MARK = { typed: "echo bench''-done", printed: "bench-done" };
 const KEPT = 4096;
+/** By which the shell asks the terminal where its cursor is. */
+const CURSOR_QUERY = "\x1b[6n";
+/** A guest that does not come to its prompt, or to the end of a command, in that time never will. */
+const PATIENCE_MS = 300_000;
 
 export class GuestShell implements AsyncDisposable {
   readonly #child: ChildProcess;
@@ -19,7 +24,7 @@ export class GuestShell implements AsyncDisposable {
   constructor([program = "", ...args]: readonly string[]) {
     this.#child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
     this.#child.stdout?.setEncoding("utf8").on("data", (text: string) => {
-      this.#output = (this.#output + text).slice(-KEPT);
+      this.#output = (this.#output + text).replaceAll(CURSOR_QUERY, "").slice(-KEPT);
     });
     this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#complaints = (this.#complaints + text).slice(-KEPT);
@@ -56,6 +61,9 @@ export class GuestShell implements AsyncDisposable {
           once(stdout, "data", either),
           once(this.#child, "exit", either).then(([status, by]) => {
             throw this.#failed(`it ended with ${by ?? status}`);
+          }),
+          delay(PATIENCE_MS, undefined, either).then(() => {
+            throw this.#failed("it has nothing more to say");
           }),
         ]);
       } finally {
