@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
@@ -32,6 +33,12 @@ socket.once("message", (data) => {
   socket.close();
 });
 send();`;
+
+/** Another program that uses a tap. */
+const TAP_HOLDER = `import { native } from "./dist/native.js";
+native().openTap({ name: "vkheld0", multiQueue: false, headerLength: 12 });
+console.log("held");
+setInterval(() => {}, 1000);`;
 
 describe("a guest in the user network", () => {
   let network: NetworkNamespace;
@@ -130,6 +137,14 @@ describe("a network that cannot be had", () => {
       network.run([process.execPath, "dist/cli/main.js", "--net", net, ...program]);
     await expect(run("tap:vk0,bridge=none0")).rejects.toThrow(/ERR_VKRUN_BRIDGE_MISSING/);
     await expect(run("tap:lo")).rejects.toThrow(/ERR_VKRUN_TAP_INVALID/);
+    const [node, ...args] = network.command([process.execPath, "--input-type=module", "-e", TAP_HOLDER]);
+    const holder = spawn(node, args, { stdio: ["ignore", "pipe", "inherit"] });
+    try {
+      await once(holder.stdout, "data");
+      await expect(run("tap:vkheld0")).rejects.toThrow(/vkheld0 is in use by another program \(ERR_VKRUN_TAP_BUSY\)/);
+    } finally {
+      holder.kill();
+    }
   });
 
   it.each([
