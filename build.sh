@@ -15,7 +15,7 @@ usage() {
 ./build.sh build           compile what is out of date: decoder tables, wasm, layout, addon, TypeScript
 ./build.sh build --check   say what is out of date and build nothing
 ./build.sh check           format, lint, types, dead code, layers, shell scripts
-./build.sh bench [SUITE]   measure beside QEMU; results in build/bench/ (suites: cpu, system, programs, boot, io)
+./build.sh bench [SUITE]   measure beside QEMU; results in build/bench/ (suites: cpu, system, programs, boot, io, checkpoint)
 ./build.sh image ARGS      vkrun image ARGS: list, build NAME, lock NAME
 ./build.sh setup [FOR...]  npm packages, and Debian packages for: build image test check bench (all when none is named)
 ./build.sh clean           remove everything that was built; the image cache stays

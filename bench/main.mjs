@@ -1,6 +1,7 @@
 // @ts-check
 // ./build.sh bench [SUITE]... [--runs N] [--only ROW]... [--jit on|off]: vkrun beside QEMU, in the same run.
 import { runBootSuite } from "./boot.mjs";
+import { runCheckpointSuite } from "./checkpoint.mjs";
 import { runCpuSuite } from "./cpu.mjs";
 import { runIoSuite } from "./io.mjs";
 import { parseOptions } from "./options.mjs";
@@ -14,6 +15,7 @@ const SUITES = {
   programs: runProgramsSuite,
   boot: runBootSuite,
   io: runIoSuite,
+  checkpoint: runCheckpointSuite,
 };
 
 const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
