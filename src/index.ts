@@ -4,6 +4,7 @@ export type { BootOptions, LogRecord } from "./api/boot-options.js";
 export type { VKernelConsole } from "./api/console-stream.js";
 export type { DriveBackend } from "./api/drive-backend.js";
 export type { BackendDriveOptions, DriveOptions } from "./api/drive-options.js";
+export type { ForkOptions } from "./api/fork.js";
 export type {
   LinkNetworkOptions,
   NetworkOptions,

@@ -1,15 +1,21 @@
 /** Ethernet addresses of guests. */
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { VkrunError } from "../errors.js";
 
 /** Locally administered, and known from QEMU as that of a virtual machine. */
 const PREFIX = [0x52, 0x54, 0x00] as const;
 const SUFFIX_LENGTH = 3;
+const MAC_LENGTH = 6;
 const GROUP_BIT = 1;
 
 /** The address of a guest that was not given one: the same for the same name, on every host and at every boot. */
 export function macOfName(name: string): Uint8Array {
   return Uint8Array.of(...PREFIX, ...createHash("sha256").update(name).digest().subarray(0, SUFFIX_LENGTH));
+}
+
+/** The address of a guest that is a copy of another one: nobody else's. */
+export function randomMac(): Uint8Array {
+  return Uint8Array.of(...PREFIX.slice(0, 2), ...randomBytes(MAC_LENGTH - 2));
 }
 
 /** Six bytes from "52:54:00:12:34:56". */

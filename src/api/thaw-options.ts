@@ -1,4 +1,5 @@
 /** The options of `VKernel.thaw`, and what they change of the machine that a checkpoint holds. */
+import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import { CheckpointPart } from "../checkpoint/checkpoint-part.js";
 import { VkrunError } from "../errors.js";
@@ -11,6 +12,7 @@ import {
 } from "../machine/machine-config.js";
 import type { ClockPolicy, ThawStart } from "../machine/protocol.js";
 import type { BootOptions } from "./boot-options.js";
+import { randomMac } from "./mac-address.js";
 import { type NetworkOptions, resolveNetwork } from "./network-options.js";
 import { resolveVsock, type VsockOptions } from "./vsock-port.js";
 
@@ -20,6 +22,13 @@ export interface ThawOptions {
   clock?: ClockPolicy;
   /** For messages and logs. */
   name?: string;
+  /**
+   * The guest is another one than that of the checkpoint, which may go on beside it: it has a new name and a new network address unless
+   * they are given, and no other checkpoint builds on what it comes from. Default false.
+   */
+  fork?: boolean;
+  /** Leave disks unchanged that are not in the checkpoint: throw away what the guest writes. Default false. */
+  snapshot?: boolean;
   /** Where disks are now that were moved: the topmost file of each, by its number from 0 on; undefined for one that is where it was. */
   drives?: readonly (string | undefined)[];
   /** Where the other end of the network cable is. It has to be of the same kind, or able to do what the guest uses. */
@@ -38,6 +47,8 @@ export interface ThawOptions {
 }
 
 const WASM_PAGE = 0x1_0000;
+/** Of what tells the name of a fork from its origin's. */
+const FORK_BYTES = 3;
 
 /** Reads what a checkpoint says of its machine. */
 export async function resolveThaw(
@@ -53,14 +64,13 @@ export async function resolveThaw(
       hint: 'Use "step" or "keep".',
     });
   }
-  // Whether its parents are there is seen by the thread that goes on from them.
-  await using file = await CheckpointPart.open(path);
-  const saved = savedConfig(file.path, file.manifest.config, file.ramBytes);
-  const name = options.name ?? saved.name;
+  const saved = await readConfig(path);
+  const { fork = false, snapshot = false } = options;
+  const name = options.name ?? (fork ? `${saved.name}-${randomBytes(FORK_BYTES).toString("hex")}` : saved.name);
   const config: MachineConfig = {
     ...saved,
     name,
-    ...(options.network !== undefined && networkOf(saved, options.network, name)),
+    ...networkOf(saved, options.network, { name, fork }),
     ...(saved.vsock !== undefined && vsockOf(saved.vsock, options.vsock)),
     ...(options.consoleSize !== undefined && { consoleSize: options.consoleSize }),
     ...(options.jit !== undefined && { jit: options.jit }),
@@ -73,16 +83,29 @@ export async function resolveThaw(
   const drives: Record<number, string> = {};
   for (const [index, drive] of (options.drives ?? []).entries())
     if (drive !== undefined) drives[index] = resolve(drive);
-  return { config, thaw: { path: resolve(path), clock, drives } };
+  return { config, thaw: { path: resolve(path), clock, drives, snapshot, temporary: false } };
 }
 
-/** The guest knows its device by the address that it had. */
-function networkOf(saved: MachineConfig, options: NetworkOptions, name: string): Pick<MachineConfig, "network"> {
-  const network = resolveNetwork(options, name);
-  if (network === undefined || saved.network === undefined) {
+/** What the machine of a checkpoint is made of. */
+export async function readConfig(path: string): Promise<MachineConfig> {
+  // Whether its parents are there is seen by the thread that goes on from them.
+  await using file = await CheckpointPart.open(path);
+  return savedConfig(file.path, file.manifest.config, file.ramBytes);
+}
+
+/** The guest knows its device by the address that it had; another one is for the next time that its driver starts. */
+export function networkOf(
+  { network: saved }: MachineConfig,
+  options: NetworkOptions | undefined,
+  { name, fork }: { name: string; fork: boolean },
+): Pick<MachineConfig, "network"> {
+  const network = options === undefined ? saved : resolveNetwork(options, name);
+  if (network === undefined) return {};
+  if (saved === undefined) {
     throw new VkrunError("ERR_VKRUN_CHECKPOINT_DEVICE", "the guest of the checkpoint has no network device");
   }
-  return { network: { ...network, mac: saved.network.mac } };
+  const given = options?.mac !== undefined;
+  return { network: { ...network, mac: fork ? (given ? network.mac : randomMac()) : saved.mac } };
 }
 
 /** A path that was made up is made up anew: the vkernel of the checkpoint may still be there. */

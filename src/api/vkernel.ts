@@ -19,6 +19,8 @@ import type { FrameCounts, FromWorker, Requests, ToWorker, WorkerStart } from ".
 import { Core } from "../wasm/core.js";
 import { type BootOptions, type LogRecord, resolveOptions } from "./boot-options.js";
 import { VKernelConsole } from "./console-stream.js";
+import { childConfigs, type ForkOptions, resolveFork, startAll } from "./fork.js";
+import { ForkImage } from "./fork-image.js";
 import { formatMac } from "./mac-address.js";
 import { parseMemoryTarget } from "./memory-size.js";
 import type { PortNetworkOptions } from "./network-options.js";
@@ -53,6 +55,11 @@ export interface CheckpointOptions {
   parent?: string | boolean;
   /** Put what the guest wrote to its disks into the file, too. Default false. */
   diskIn?: boolean;
+  /**
+   * The file is for now: it is not there for certain after a crash of the host, and no other checkpoint builds upon it, as upon the one
+   * before. Default false.
+   */
+  temporary?: boolean;
   /** Calls it off: the guest goes on, and there is no file. */
   signal?: AbortSignal;
   onProgress?: (progress: CheckpointProgress) => void;
@@ -75,6 +82,7 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
   readonly network: NetworkPort | undefined;
   /** Streams with programs in the guest; undefined without the option `vsock`. */
   readonly vsock: VsockPort | undefined;
+  readonly #config: MachineConfig;
   readonly #log: ((record: LogRecord) => void) | undefined;
   readonly #worker: Worker;
   /** Of each port, if that is what it is bound to. */
@@ -85,6 +93,8 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
   readonly #requests = new Map<number, PendingRequest>();
   readonly #progress = new Map<number, (progress: CheckpointProgress) => void>();
   #nextRequest = 0;
+  /** The number of the last child that it was forked into. */
+  #children = 0;
   #awaited = false;
   #gone = false;
 
@@ -115,6 +125,15 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
     return prepareThread();
   }
 
+  /**
+   * Has `count` guests go on from one checkpoint, each as another machine than the one that was saved. What of their memory they do not
+   * write they share. All start, or none. The file may be removed then.
+   */
+  static async forkFrom(path: string, count: number, options: ForkOptions = {}): Promise<VKernel[]> {
+    const children = await resolveFork(path, count, options);
+    return startAll(children.map((child) => () => VKernel.#start(child, options.log)));
+  }
+
   static async #start(how: Pick<WorkerStart, "config" | "thaw">, log: BootOptions["log"]): Promise<VKernel> {
     const embedded = how.config.network?.backend.type === "port";
     const frames = embedded && { fromGuest: FrameCredit.allocate(), toGuest: FrameCredit.allocate() };
@@ -126,6 +145,7 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
   private constructor(start: WorkerStart, log: BootOptions["log"]) {
     super();
     const { config, frames } = start;
+    this.#config = config;
     this.name = config.name;
     this.memoryBytes = config.ramBytes;
     this.#memoryTarget = config.memoryTarget;
@@ -223,11 +243,14 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
    * milliseconds; with `exit` the vkernel ends with it.
    */
   async checkpoint(path: string, options: CheckpointOptions = {}): Promise<CheckpointResult> {
-    const { exit = false, parent, diskIn = false, signal, onProgress } = options;
+    const { exit = false, parent, diskIn = false, temporary = false, signal, onProgress } = options;
     signal?.throwIfAborted();
     const id = this.#nextRequest;
     const parentPath = typeof parent === "string" ? resolve(parent) : parent || undefined;
-    const request = { path: resolve(path), exit, diskIn, ...(parentPath !== undefined && { parent: parentPath }) };
+    const request = {
+      ...{ path: resolve(path), exit, diskIn, temporary },
+      ...(parentPath !== undefined && { parent: parentPath }),
+    };
     const abort = (): void => this.#post({ type: "abortCheckpoint", id });
     signal?.addEventListener("abort", abort);
     if (onProgress !== undefined) this.#progress.set(id, onProgress);
@@ -237,6 +260,26 @@ export class VKernel extends EventEmitter<VKernelEvents> implements AsyncDisposa
       this.#progress.delete(id);
       signal?.removeEventListener("abort", abort);
     }
+  }
+
+  /**
+   * Has `count` further guests begin where this one is now, each with a name, network address and disks of its own. This one goes on,
+   * but for the pause of a checkpoint. What of their memory the children do not write they share.
+   */
+  async fork(count = 1, options: ForkOptions = {}): Promise<VKernel[]> {
+    const first = options.first ?? this.#children + 1;
+    const how = { ...options, first };
+    // What cannot be is said before anything is written.
+    childConfigs(this.#config, count, how);
+    this.#children = Math.max(this.#children, first + count - 1);
+    const { signal, onProgress } = options;
+    await using image = await ForkImage.create();
+    await this.checkpoint(image.path, {
+      temporary: true,
+      ...(signal !== undefined && { signal }),
+      ...(onProgress !== undefined && { onProgress }),
+    });
+    return await VKernel.forkFrom(image.path, count, how);
   }
 
   /** SHA-256 of guest RAM. It means most while the guest is paused. */

@@ -73,7 +73,11 @@ export class TailWriter {
   }
 
   /** Completes the file and gives it its name. */
-  async finish({ frames, ...pages }: WrittenPages, contents: ManifestContents): Promise<void> {
+  async finish(
+    { frames, ...pages }: WrittenPages,
+    contents: ManifestContents,
+    { durable }: { durable: boolean } = { durable: true },
+  ): Promise<void> {
     const manifest = encodeManifest(contents, pages.parent, this.#regions);
     const header = encodeHeader({
       compressed: frames !== undefined,
@@ -90,7 +94,7 @@ export class TailWriter {
     // Also where it ends in zeroes that were left out.
     await this.#file.handle.truncate(this.#end);
     await this.#put(0, header);
-    await this.#file.publish();
+    await this.#file.publish({ durable });
   }
 
   async #put(offset: number, bytes: Uint8Array): Promise<void> {

@@ -40,12 +40,15 @@ export class TemporaryFile implements AsyncDisposable {
     throw writeError(target, Object.assign(new Error("its temporary name is always taken"), { code: "EBUSY" }));
   }
 
-  /** Everything onto stable storage, then the name, then that the name is there: in this order, whatever happens in between. */
-  async publish(): Promise<void> {
-    await this.handle.sync();
+  /**
+   * Everything onto stable storage, then the name, then that the name is there: in this order, whatever happens in between. The name
+   * alone for a file that is of no use after a crash (`durable: false`).
+   */
+  async publish({ durable = true }: { durable?: boolean } = {}): Promise<void> {
+    if (durable) await this.handle.sync();
     await rename(this.path, this.target);
     this.#state = "published";
-    await syncFolder(dirname(this.target));
+    if (durable) await syncFolder(dirname(this.target));
   }
 
   /** Removes the file unless it was published. */

@@ -17,6 +17,8 @@ export interface CheckpointWriterOptions {
   readonly id: Uint8Array;
   /** With one, only pages that differ from it are to be written. */
   readonly parent?: { readonly id: Uint8Array; readonly path: string } | undefined;
+  /** The file is not to outlive a crash of the host: nobody waits for storage. Default false. */
+  readonly temporary?: boolean | undefined;
 }
 
 /** Pages that one call of the addon goes through: a second call waits behind it. */
@@ -29,6 +31,7 @@ export class CheckpointWriter implements AsyncDisposable {
   readonly #tail: TailWriter;
   readonly #id: Uint8Array;
   readonly #parent: ParentReference | undefined;
+  readonly #temporary: boolean;
   readonly #pages: number;
   readonly #present: Bitmap;
   readonly #zero: Bitmap;
@@ -39,9 +42,11 @@ export class CheckpointWriter implements AsyncDisposable {
   /** What the tables say of the file does not hold after it. */
   #failure: { readonly error: unknown } | undefined;
 
-  private constructor(file: TemporaryFile, { path, ramBytes, id, parent }: CheckpointWriterOptions) {
+  private constructor(file: TemporaryFile, options: CheckpointWriterOptions) {
+    const { path, ramBytes, id, parent, temporary = false } = options;
     this.#file = file;
     this.#tail = new TailWriter(file, DATA_OFFSET + ramBytes);
+    this.#temporary = temporary;
     this.ramBytes = ramBytes;
     this.#id = id;
     this.#parent = parent && { id: parent.id, path: pathFrom(path, parent.path) };
@@ -125,6 +130,7 @@ export class CheckpointWriter implements AsyncDisposable {
           ...{ present: this.#present, zero: this.#zero, crcs: this.#crcs },
         },
         contents,
+        { durable: !this.#temporary },
       );
       return { bytes: this.#present.count() * PAGE_BYTES + this.#tail.bytes };
     });

@@ -51,6 +51,35 @@ export class ControlClient implements Disposable {
     }
   }
 
+  /** Instead of requests: what the vkernel makes of the connection after this one. The caller's from then on. */
+  async takeOver(command: string, what: object = {}): Promise<Socket> {
+    const socket = this.#socket;
+    socket.write(`${JSON.stringify({ command, ...what })}\n`);
+    const answer = parseAnswer(await this.#firstLine());
+    if ("error" in answer) throw decodeControlError(answer.error);
+    return socket;
+  }
+
+  /** Leaves what follows the line in the socket. */
+  async #firstLine(): Promise<string> {
+    const socket = this.#socket;
+    let line = Buffer.alloc(0);
+    while (line.length <= ANSWER_MAX) {
+      const chunk = socket.read() as Buffer | null;
+      if (chunk === null) {
+        if (socket.destroyed || socket.readableEnded) throw this.#noAnswer(false);
+        await Promise.race(["readable", "end", "close"].map((event) => once(socket, event)));
+        continue;
+      }
+      line = Buffer.concat([line, chunk]);
+      const end = line.indexOf("\n");
+      if (end < 0) continue;
+      if (end + 1 < line.length) socket.unshift(line.subarray(end + 1));
+      return line.toString("utf8", 0, end);
+    }
+    throw controlError("an answer that is too long");
+  }
+
   /** Resolves when the vkernel's process has closed the connection: it has ended. */
   async closed(): Promise<void> {
     await this.#lines.next().catch(() => undefined);

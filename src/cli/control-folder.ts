@@ -100,6 +100,14 @@ export async function listEntries(folder = controlFolder()): Promise<VKernelEntr
   return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+/** From here on `count` names NAME-1, NAME-2 and so on, one after the other, are nobody's. */
+export async function firstFreeNumber(name: string, count: number): Promise<number> {
+  const taken = new Set((await listEntries()).map((entry) => entry.name));
+  let first = 1;
+  for (let number = first; number < first + count; number++) if (taken.has(`${name}-${number}`)) first = number + 1;
+  return first;
+}
+
 /** Where the vkernel of that name listens, if there is one. */
 export function socketOf(name: string, folder = controlFolder()): string {
   return join(folder, `${idOf(name)}.sock`);

@@ -20,6 +20,11 @@ export type ControlHandlers = Readonly<
   Record<string, (request: ControlRequest, context: ControlContext) => Promise<unknown>>
 >;
 
+/** The answer of a handler that goes on by itself, on what is no connection for requests any more once the answer is sent. */
+export class Takeover {
+  constructor(readonly take: (socket: Socket) => void) {}
+}
+
 const CONNECTIONS_MAX = 32;
 /** For a client to say what it wants, and to take what it was told. */
 const IDLE_MS = 10_000;
@@ -69,11 +74,12 @@ export class ControlServer implements AsyncDisposable {
       // Told, if anybody still listens, and over.
       .catch((error: unknown) => send(socket, { error: encodeControlError(error) }))
       .catch(() => undefined)
-      .finally(() => socket.end());
+      .then((takeover) => (takeover ? takeover.take(socket) : socket.end()));
   }
 }
 
-async function serve(socket: Socket, handlers: ControlHandlers, signal: AbortSignal): Promise<void> {
+/** Until the client has no more requests, or asked for something else than answers. */
+async function serve(socket: Socket, handlers: ControlHandlers, signal: AbortSignal): Promise<Takeover | undefined> {
   socket.setTimeout(IDLE_MS);
   // Not its own iterator: that would destroy the socket together with what was not read of the last answer.
   for await (const line of linesOf(socket.iterator({ destroyOnReturn: false }), REQUEST_MAX)) {
@@ -85,18 +91,28 @@ async function serve(socket: Socket, handlers: ControlHandlers, signal: AbortSig
         if (socket.writableLength < UNREAD_MAX) socket.write(encode({ progress }));
       },
     });
+    if (answer instanceof Takeover) {
+      await send(socket, { result: null });
+      return answer;
+    }
     socket.setTimeout(IDLE_MS);
     await send(socket, answer);
   }
+  return undefined;
 }
 
-async function respond(line: string, handlers: ControlHandlers, context: ControlContext): Promise<ControlAnswer> {
+async function respond(
+  line: string,
+  handlers: ControlHandlers,
+  context: ControlContext,
+): Promise<ControlAnswer | Takeover> {
   try {
     const request = parseRequest(line);
     const command = String(request["command"]);
     const handler = Object.hasOwn(handlers, command) ? handlers[command] : undefined;
     if (handler === undefined) throw controlError(`the command ${JSON.stringify(command.slice(0, 40))}`);
-    return { result: (await handler(request, context)) ?? null };
+    const result = await handler(request, context);
+    return result instanceof Takeover ? result : { result: result ?? null };
   } catch (error) {
     return { error: encodeControlError(error) };
   }

@@ -10,6 +10,8 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   image: async () => (await import("./image-command.js")).imageCommand(),
   ckpt: async () => (await import("./ckpt-command.js")).ckptCommand(),
   thaw: async () => (await import("./thaw-command.js")).thawCommand(),
+  fork: async () => (await import("./fork-command.js")).forkCommand(),
+  console: async () => (await import("./console-command.js")).consoleCommand(),
   ps: async () => (await control()).psCommand(),
   balloon: async () => (await control()).balloonCommand(),
   vmspaces: async () => (await control()).vmspacesCommand(),

@@ -2,23 +2,24 @@
  * Ties the guest's console to this process's stdin and stdout. A terminal goes into raw mode, and comes out of it on
  * every way out of the process; pipes are passed through byte by byte.
  */
-import type { Readable, Writable } from "node:stream";
+import type { Duplex, Readable, Writable } from "node:stream";
 import type { ReadStream, WriteStream } from "node:tty";
-import type { VKernelConsole } from "../index.js";
-import { ESCAPE_HELP, EscapeKeys } from "./escape-keys.js";
+import { EscapeKeys, escapeHelp } from "./escape-keys.js";
 
 export interface TerminalOptions {
-  readonly console: VKernelConsole;
+  readonly console: Duplex & { resize(columns: number, rows: number): void };
   readonly stdin: Readable & Partial<Pick<ReadStream, "isTTY" | "setRawMode" | "isRaw">>;
   readonly stdout: Writable & Partial<Pick<WriteStream, "isTTY" | "columns" | "rows">>;
   /** The user pressed Ctrl-A x. */
-  readonly onQuit: () => void;
+  readonly onQuit?: () => void;
+  /** The user pressed Ctrl-A d. */
+  readonly onDetach?: () => void;
   /** Nobody reads stdout any more. */
   readonly onClosed: () => void;
   /** The user wants the guest to have less memory, or more; answers what to say about it. */
-  readonly onMemory: (direction: -1 | 1) => string;
+  readonly onMemory?: (direction: -1 | 1) => string;
   /** The user wants a checkpoint; resolves to what to say about it. */
-  readonly onSave: () => Promise<string>;
+  readonly onSave?: () => Promise<string>;
 }
 
 export class Terminal implements Disposable {
@@ -52,7 +53,7 @@ export class Terminal implements Disposable {
   }
 
   #connectInput(): void {
-    const { stdin, console, onQuit, onMemory, onSave } = this.#options;
+    const { stdin, console, onQuit, onDetach, onMemory, onSave } = this.#options;
     // A terminal that hung up reads as an error; for the guest it is nobody typing any more.
     const ignore = (): void => undefined;
     stdin.on("error", ignore);
@@ -61,12 +62,13 @@ export class Terminal implements Disposable {
       stdin.pipe(console, { end: false });
       this.#undo.push(() => stdin.unpipe(console));
     } else {
-      const keys = new EscapeKeys({
+      const actions = {
         quit: onQuit,
-        help: () => this.#tell(ESCAPE_HELP),
-        save: () => void onSave().then((said) => this.#tell([said])),
-        memory: (direction) => this.#tell([onMemory(direction)]),
-      });
+        detach: onDetach,
+        save: onSave && (() => void onSave().then((said) => this.#tell([said]))),
+        memory: onMemory && ((direction: -1 | 1) => this.#tell([onMemory(direction)])),
+      };
+      const keys = new EscapeKeys({ ...actions, help: () => this.#tell(escapeHelp(actions)) });
       stdin.pipe(keys).pipe(console, { end: false });
       this.#undo.push(() => stdin.unpipe(keys));
       this.#enterRawMode();

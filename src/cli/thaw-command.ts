@@ -2,6 +2,7 @@
 import { Command, Option } from "commander";
 import { CheckpointPart } from "../checkpoint/checkpoint-part.js";
 import { type JitMode, type NetworkOptions, type ThawOptions, VKernel, VkrunError } from "../index.js";
+import { firstFreeNumber } from "./control-folder.js";
 import { openLog } from "./log-sink.js";
 import { parseNet } from "./net-option.js";
 import { runVKernel } from "./run-vkernel.js";
@@ -10,6 +11,8 @@ import { addTerminalOptions, type TerminalOptions } from "./terminal-options.js"
 interface ThawCommandOptions extends TerminalOptions {
   clock: "step" | "keep";
   name?: string;
+  fork?: boolean;
+  snapshot?: boolean;
   drive?: string[];
   net?: NetworkOptions | false;
   jit?: JitMode;
@@ -26,6 +29,8 @@ export function thawCommand(): Command {
           .default("step"),
       )
       .option("--name <name>", "name of the vkernel (default: that of the checkpoint)")
+      .option("--fork", "as another guest than that of the checkpoint: a new name and network address")
+      .option("--snapshot", "throw away what the guest writes to disks")
       .option("--drive <file>", "where the first disk is now; given again, the next one", collect)
       .option(
         "--net <type[:name][,option]...>",
@@ -48,13 +53,16 @@ async function thaw(file: string, options: ThawCommandOptions): Promise<number> 
     });
   }
   const saved = await look(file);
-  const { name = saved.name } = options;
+  const { fork = false, snapshot = false } = options;
+  const { name = fork ? `${saved.name}-${await firstFreeNumber(saved.name, 1)}` : saved.name } = options;
   const log = await openLog({ log: options.log, name, quiet });
   const { columns, rows } = process.stdout;
   const how: ThawOptions = {
     clock,
     name,
     log,
+    fork,
+    snapshot,
     ...(drive !== undefined && { drives: drive }),
     ...(net !== undefined && { network: net }),
     ...(jit !== undefined && { jit }),

@@ -3,7 +3,8 @@ import { isAbsolute } from "node:path";
 import { VkrunError } from "../errors.js";
 import type { VKernel } from "../index.js";
 import type { VKernelStatus } from "./control-protocol.js";
-import type { ControlHandlers } from "./control-server.js";
+import { type ControlHandlers, Takeover } from "./control-server.js";
+import type { DetachedConsole } from "./detached-console.js";
 
 export interface VKernelControl {
   /** What the vkernel is found by; not always `vkernel.name`. */
@@ -11,9 +12,11 @@ export interface VKernelControl {
   readonly vkernel: VKernel;
   /** Ends it, as Ctrl-A x does. */
   readonly stop: () => void;
+  /** Of a vkernel that has no terminal of its own. */
+  readonly console?: DetachedConsole;
 }
 
-export function controlHandlers({ name, vkernel, stop }: VKernelControl): ControlHandlers {
+export function controlHandlers({ name, vkernel, stop, console }: VKernelControl): ControlHandlers {
   return {
     status: async (): Promise<VKernelStatus> => {
       const { residentBytes } = await vkernel.stats();
@@ -31,7 +34,14 @@ export function controlHandlers({ name, vkernel, stop }: VKernelControl): Contro
       vkernel.setMemoryTarget(size);
       return { targetBytes: vkernel.memoryTarget };
     },
-    checkpoint: async ({ path, exit, parent, diskIn }, { signal, onProgress }) => {
+    console: async () => {
+      if (console !== undefined) return new Takeover((socket) => console.attach(socket));
+      throw new VkrunError("ERR_VKRUN_CONSOLE_TAKEN", `the console of "${name}" is where it was started`, {
+        hint: "Only vkernels that run in the background, such as the children of `vkrun fork`, can be connected to.",
+      });
+    },
+    resize: async ({ columns, rows }) => vkernel.console.resize(Number(columns), Number(rows)),
+    checkpoint: async ({ path, exit, parent, diskIn, temporary }, { signal, onProgress }) => {
       // The client resolved it: it is not known here where that was.
       if (typeof path !== "string" || !isAbsolute(path)) {
         throw new VkrunError("ERR_VKRUN_USAGE", "a checkpoint needs an absolute path");
@@ -39,6 +49,7 @@ export function controlHandlers({ name, vkernel, stop }: VKernelControl): Contro
       return vkernel.checkpoint(path, {
         exit: exit === true,
         diskIn: diskIn === true,
+        temporary: temporary === true,
         ...((typeof parent === "string" || parent === true) && { parent }),
         signal,
         onProgress,

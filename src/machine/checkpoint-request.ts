@@ -8,6 +8,8 @@ export interface CheckpointRequest {
   readonly parent?: string | true;
   /** What the guest wrote to its disks goes into the file, too. */
   readonly diskIn: boolean;
+  /** It is for now: it need not outlive a crash of the host, and nothing will build upon it. */
+  readonly temporary: boolean;
 }
 
 export interface CheckpointProgress {

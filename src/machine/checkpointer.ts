@@ -102,7 +102,10 @@ export class Checkpointer {
     const path = resolve(request.path);
     const parent = this.#parent(request);
     const id = randomBytes(ID_BYTES);
-    await using writer = await CheckpointWriter.create({ path, ramBytes: core.ramBytes, id, parent });
+    await using writer = await CheckpointWriter.create({
+      ...{ path, ramBytes: core.ramBytes, id, parent },
+      temporary: request.temporary,
+    });
     const disks: DriveCheckpoint[] = [];
     try {
       for (const drive of this.#options.drives) {
@@ -132,7 +135,8 @@ export class Checkpointer {
         return { instant, bytes };
       });
       const written = bytes ?? (await write(instant));
-      this.#last = { id, path };
+      if (request.temporary) this.#takeBack(instant);
+      else this.#last = { id, path };
       return {
         ...{ id: hex(id), path, parent: parent && hex(parent.id), bytes: written },
         ...{ pages: instant.pages, copiedPages: instant.saver.copied, pauseMs, totalMs: elapsedMs(startNs) },
@@ -215,7 +219,7 @@ export class Checkpointer {
     }
   }
 
-  /** The checkpoint has failed: what it was to have of the guest's writes, the next one has to have. */
+  /** Nothing will build upon the checkpoint: what it has of the guest's writes, the next one has to have. */
   #takeBack({ changed }: Instant): void {
     const { core } = this.#options.machine;
     const from = Layout.CHANGED.BITMAP / 4;

@@ -23,17 +23,21 @@ export interface ThawedDriveOptions {
   readonly data: DiskDataSource;
   /** Where the topmost file is now, if elsewhere. */
   readonly path?: string;
+  /** What the guest writes from now on is kept in memory. */
+  readonly snapshot?: boolean;
 }
 
 /** A drive as it was at a checkpoint, with a new top of its own: any number of them can be opened from the same checkpoint. */
-export async function openSavedDrive(saved: SavedDrive, { data, path }: ThawedDriveOptions): Promise<Drive> {
-  const { name, config, size, nature, method, files, clusters } = saved;
+export async function openSavedDrive(saved: SavedDrive, options: ThawedDriveOptions): Promise<Drive> {
+  const { data, path, snapshot = false } = options;
+  const { name, size, nature, method, files, clusters } = saved;
+  const config = snapshot && method === "overlay" ? { ...saved.config, snapshot } : saved.config;
   for (const [index, identity] of files.entries()) await checkIdentity(identity, index === 0 ? path : undefined);
   const [top] = files;
   const methods: readonly string[] = ["readonly", "memory", "overlay"];
   if (top === undefined || !methods.includes(method)) throw unknownMethod(saved);
   const base = path ?? top.path;
-  const own = method === "overlay" ? await addOverlay(base, top.format, size) : undefined;
+  const own = method === "overlay" && !snapshot ? await addOverlay(base, top.format, size) : undefined;
   try {
     if (own !== undefined) await markImmutable(base, own);
     const open = await openDisk({
@@ -44,7 +48,8 @@ export async function openSavedDrive(saved: SavedDrive, { data, path }: ThawedDr
     try {
       if (open.disk.size !== size) throw unknownMethod(saved);
       const store = clusters && new ClusterStore(clusters, data, size);
-      const overlay = method === "memory" ? new Overlay(open.disk, store) : undefined;
+      const inMemory = method !== "readonly" && own === undefined;
+      const overlay = inMemory ? new Overlay(open.disk, store) : undefined;
       const backend = new SwitchingDisk(overlay ?? open.disk, nature);
       return new Drive({ name, config, backend, overlay, files: open.files });
     } catch (error) {

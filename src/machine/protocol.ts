@@ -22,6 +22,10 @@ export interface ThawStart {
   readonly clock: ClockPolicy;
   /** Where the topmost files of disks are now, by the drive's index, if elsewhere. */
   readonly drives: Readonly<Record<number, string>>;
+  /** The guest may write to its disks, but what it writes is kept in memory and thrown away at the end. */
+  readonly snapshot: boolean;
+  /** The file goes away: nothing that is written later can build upon it. */
+  readonly temporary: boolean;
 }
 
 export type ClockPolicy = "step" | "keep";

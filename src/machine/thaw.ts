@@ -44,8 +44,8 @@ export class Thaw implements AsyncDisposable {
   }
 
   /** The checkpoint, as the parent of the next one. */
-  get origin(): { id: Uint8Array; path: string } {
-    return { id: this.#file.manifest.id, path: this.#file.path };
+  get origin(): { id: Uint8Array; path: string } | undefined {
+    return this.#start.temporary ? undefined : { id: this.#file.manifest.id, path: this.#file.path };
   }
 
   get id(): string {
@@ -73,7 +73,7 @@ export class Thaw implements AsyncDisposable {
     return openAll(
       saved.map((drive, index) => () => {
         const path = this.#start.drives[index];
-        return openSavedDrive(drive, { data, ...(path !== undefined && { path }) });
+        return openSavedDrive(drive, { data, snapshot: this.#start.snapshot, ...(path !== undefined && { path }) });
       }),
     );
   }
