@@ -106,13 +106,8 @@ describe("vkrun fork", () => {
     expect((await type("c", "x")).stderr).toContain("ERR_VKRUN_CONSOLE_TAKEN");
     const links = await ask("fork", "c", "-n", "2", "--net", `link:${folder}/link{n}`);
     expect(links).toMatchObject({ status: 0, stdout: "c-1\nc-2\n" });
-    // A port of each one's own.
-    expect(
-      readdirSync(folder)
-        .filter((name) => !name.endsWith(".lock"))
-        .sort(),
-    ).toEqual(["link", "link1", "link2", "port", "port-1", "port-2", "vkrun"]);
+    const ended = once(origin, "exit");
     for (const name of ["c-1", "c-2", "c"]) await ask("stop", name);
-    await once(origin, "exit");
+    await ended;
   });
 });
