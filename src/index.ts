@@ -1,6 +1,29 @@
 /** The public API. */
 
 export type { BootOptions, LogRecord } from "./api/boot-options.js";
+export {
+  type CheckpointDifference,
+  type CheckpointFileOptions,
+  type CheckpointOutputOptions,
+  compressCheckpoint,
+  diffCheckpoints,
+  exportCheckpointRam,
+  type MergedCheckpoint,
+  mergeCheckpoint,
+  type PageRun,
+  removeCheckpoint,
+  verifyCheckpoint,
+  type WrittenCheckpoint,
+} from "./api/checkpoint-files.js";
+export {
+  type CheckpointInspection,
+  type CheckpointLink,
+  type InspectedConsole,
+  type InspectedDevice,
+  type InspectedDisk,
+  type InspectedNetwork,
+  inspectCheckpoint,
+} from "./api/checkpoint-inspection.js";
 export type { VKernelConsole } from "./api/console-stream.js";
 export type { DriveBackend } from "./api/drive-backend.js";
 export type { BackendDriveOptions, DriveOptions } from "./api/drive-options.js";
@@ -24,6 +47,8 @@ export {
   type VsockVKernel,
 } from "./api/vkernel.js";
 export type { VsockOptions, VsockPort } from "./api/vsock-port.js";
+export type { FieldDifference, PlainValue } from "./checkpoint/compare-state.js";
+export type { Damage } from "./checkpoint/verify.js";
 export { VkrunError, type VkrunErrorCode, type VkrunErrorOptions } from "./errors.js";
 export type { CheckpointProgress, CheckpointResult } from "./machine/checkpoint-request.js";
 export type {

@@ -45,6 +45,16 @@ export class Bitmap {
     return new Bitmap(this.length, this.bytes.slice());
   }
 
+  complement(): Bitmap {
+    const inverse = new Bitmap(
+      this.length,
+      this.bytes.map((byte) => ~byte),
+    );
+    const rest = this.length & 7;
+    if (rest !== 0) inverse.bytes[inverse.bytes.length - 1] = (inverse.bytes.at(-1) as number) & ((1 << rest) - 1);
+    return inverse;
+  }
+
   union(other: Bitmap): void {
     for (let at = 0; at < this.bytes.length; at++) {
       this.bytes[at] = (this.bytes[at] as number) | (other.bytes[at] as number);

@@ -5,7 +5,7 @@ import { PAGE_BYTES } from "./header.js";
 import type { Manifest } from "./manifest.js";
 import { openParents } from "./parents.js";
 import { mapChain } from "./ram-map.js";
-import { type Damage, verifyChain } from "./verify.js";
+import { type Damage, type VerifyOptions, verifyChain } from "./verify.js";
 
 export class CheckpointFile implements AsyncDisposable {
   private constructor(
@@ -39,12 +39,12 @@ export class CheckpointFile implements AsyncDisposable {
 
   /** Pages that are not zero, of the chain as one: a bitmap, page n in bit n % 8 of byte n / 8. */
   present(): Uint8Array {
-    const pages = new Bitmap(this.ramBytes / PAGE_BYTES);
-    for (const { present, zero } of this.chain) {
-      pages.union(present);
-      pages.subtract(zero);
-    }
-    return pages.bytes;
+    return this.#present().bytes;
+  }
+
+  /** How many those are. */
+  get presentPages(): number {
+    return this.#present().count();
   }
 
   /**
@@ -61,8 +61,17 @@ export class CheckpointFile implements AsyncDisposable {
   }
 
   /** Reads everything and compares it with its checksums; the whole chain's. */
-  async verify(onProgress?: (done: number, total: number) => void): Promise<Damage[]> {
-    return verifyChain(this.chain, onProgress);
+  async verify(options: VerifyOptions = {}): Promise<Damage[]> {
+    return verifyChain(this.chain, options);
+  }
+
+  #present(): Bitmap {
+    const pages = new Bitmap(this.ramBytes / PAGE_BYTES);
+    for (const { present, zero } of this.chain) {
+      pages.union(present);
+      pages.subtract(zero);
+    }
+    return pages;
   }
 
   /** Closes the files. What was mapped stays. */

@@ -28,25 +28,64 @@ export async function readFrames(
     throw error;
   },
 ): Promise<void> {
-  const { loadZstd } = await import("./zstd.js");
-  const zstd = await loadZstd();
   for (const frame of await readFrameTable(part)) {
     if (!frame.pages.some((page) => wanted.has(page))) continue;
     let bytes: Uint8Array;
     try {
-      const packed = await part.readBytes(frame.offset, frame.length);
-      if (crc32c(packed) !== frame.crc) throw damaged(part.path, `pages from ${frame.pages[0]} on`);
-      try {
-        bytes = zstd.decompress(packed, frame.pages.length * PAGE_BYTES);
-      } catch (cause) {
-        throw damaged(part.path, `pages from ${frame.pages[0]} on cannot be decompressed`, cause);
-      }
+      bytes = await unpack(part, frame);
     } catch (error) {
       onDamage(frame.pages, error as Error);
       continue;
     }
     for (const [index, page] of frame.pages.entries()) {
       if (wanted.has(page)) onPage(page, bytes.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES));
+    }
+  }
+}
+
+async function unpack(part: CheckpointPart, { offset, length, crc, pages }: Frame): Promise<Uint8Array> {
+  // Most guests are thawed without it.
+  const { loadZstd } = await import("./zstd.js");
+  const zstd = await loadZstd();
+  const packed = await part.readBytes(offset, length);
+  if (crc32c(packed) !== crc) throw damaged(part.path, `pages from ${pages[0]} on`);
+  try {
+    return zstd.decompress(packed, pages.length * PAGE_BYTES);
+  } catch (cause) {
+    throw damaged(part.path, `pages from ${pages[0]} on cannot be decompressed`, cause);
+  }
+}
+
+/** Pages in the order of RAM: no frame is unpacked twice. */
+export class FrameReader {
+  /** The frame at which reading goes on, and what is in it if it has been unpacked. */
+  #at = 0;
+  #bytes: Uint8Array | undefined;
+
+  private constructor(
+    private readonly part: CheckpointPart,
+    private readonly frames: readonly Frame[],
+  ) {}
+
+  static async open(part: CheckpointPart): Promise<FrameReader> {
+    return new FrameReader(part, await readFrameTable(part));
+  }
+
+  /** Those of `wanted`, whose bit 0 is page `first`, as `into` begins with it. Each call is for pages behind those of the last. */
+  async read(first: number, wanted: Bitmap, into: Uint8Array): Promise<void> {
+    const end = first + wanted.length;
+    for (; this.#at < this.frames.length; this.#at++, this.#bytes = undefined) {
+      const frame = this.frames[this.#at] as Frame;
+      const [begin, last] = [frame.pages[0] as number, frame.pages.at(-1) as number];
+      if (begin >= end) return;
+      for (const [index, page] of frame.pages.entries()) {
+        if (page < first || page >= end || !wanted.has(page - first)) continue;
+        this.#bytes ??= await unpack(this.part, frame);
+        const bytes = this.#bytes.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES);
+        into.set(bytes, (page - first) * PAGE_BYTES);
+      }
+      // The next window may need the rest of it.
+      if (last >= end) return;
     }
   }
 }

@@ -45,7 +45,9 @@ export async function mapChain(chain: readonly CheckpointPart[], ram: Uint8Array
   };
 
   // Holes of a child are zero pages, so that those that became zero can be mapped like the others.
+  const ofBase = new Bitmap(ram.length / PAGE_BYTES).complement();
   for (const run of overlays(chain)) {
+    for (let page = run.first; page < run.first + run.count; page++) ofBase.delete(page);
     const begin = Math.ceil(run.first / unit) * unit;
     const end = Math.floor((run.first + run.count) / unit) * unit;
     if (!mappable(run.part) || end <= begin) {
@@ -64,7 +66,8 @@ export async function mapChain(chain: readonly CheckpointPart[], ram: Uint8Array
   if (mappable(base)) map(base, ram, 0, ram.length / PAGE_BYTES);
   else {
     addon.mapAnonymous({ bytes: ram });
-    readIn({ part: base, first: 0, count: ram.length / PAGE_BYTES });
+    // Nothing else: those of its children are in place by then, or about to be.
+    for (const [first, count] of ofBase.runs()) readIn({ part: base, first, count });
   }
   for (const { part, first, count } of mapped) map(part, ram, first, count);
   for (const [part, pages] of read) await readPages(part, pages, ram);

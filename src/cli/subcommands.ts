@@ -9,6 +9,7 @@ const control = () => import("./control-command.js");
 const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   image: async () => (await import("./image-command.js")).imageCommand(),
   ckpt: async () => (await import("./ckpt-command.js")).ckptCommand(),
+  inspect: async () => (await import("./inspect-command.js")).inspectCommand(),
   thaw: async () => (await import("./thaw-command.js")).thawCommand(),
   fork: async () => (await import("./fork-command.js")).forkCommand(),
   console: async () => (await import("./console-command.js")).consoleCommand(),

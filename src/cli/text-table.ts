@@ -32,7 +32,7 @@ export function textTable({ head, align, rows }: TextTable): string {
 }
 
 /** Names come from files: what would move a terminal's cursor is not printed. */
-function printable(text: string): string {
+export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is replaced
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, "?");
 }

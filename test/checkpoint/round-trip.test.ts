@@ -164,6 +164,8 @@ it("bitmaps list their runs as a set does", () => {
       for (const index of members) bits.add(index);
       expect([...bits.indices()]).toEqual(members);
       expect(bits.count()).toBe(members.length);
+      expect(bits.complement().count()).toBe(length - members.length);
+      expect(bits.complement().intersects(bits)).toBe(false);
       const runs = [...bits.runs()];
       for (const [index, [first]] of runs.slice(1).entries()) {
         const [before, count] = runs[index] as readonly [number, number];

@@ -15,16 +15,25 @@ it("docs/cli.md lists the options of vkrun, all of them and no others", () => {
   expect(listed).toEqual(flags(options));
 });
 
-it.each(["ps", "balloon", "bench", "ckpt", "vmspaces", "stop"])(
-  "docs/cli.md lists the options of `vkrun %s`",
-  (command) => {
-    const help = execFileSync(process.execPath, ["dist/cli/main.js", command, "--help"], { encoding: "utf8" });
-    const rows = readFileSync("docs/cli.md", "utf8").match(new RegExp(`^\\| \`vkrun ${command}\\b.*$`, "gm")) ?? [];
-    expect(rows).not.toEqual([]);
-    const listed = flags(rows.map((row) => row.split(" | ")[0]).join("\n"));
-    expect(listed).toEqual(flags(help.slice(help.indexOf("Options:"))).filter((option) => option !== "--help"));
-  },
-);
+it.each([
+  "ps",
+  "balloon",
+  "bench",
+  "ckpt NAME",
+  "ckpt merge",
+  "ckpt compress",
+  "ckpt rm",
+  "inspect",
+  "vmspaces",
+  "stop",
+])("docs/cli.md lists the options of `vkrun %s`", (command) => {
+  const words = command.split(" ").filter((word) => word !== "NAME");
+  const help = execFileSync(process.execPath, ["dist/cli/main.js", ...words, "--help"], { encoding: "utf8" });
+  const rows = readFileSync("docs/cli.md", "utf8").match(new RegExp(`^\\| \`vkrun ${command}\\b.*$`, "gm")) ?? [];
+  expect(rows).not.toEqual([]);
+  const listed = flags(rows.map((row) => row.split(" | ")[0]).join("\n"));
+  expect(listed).toEqual(flags(help.slice(help.indexOf("Options:"))).filter((option) => option !== "--help"));
+});
 
 it("docs/api.md lists the options of VKernel.boot, all of them and no others", () => {
   const source = readFileSync("src/api/boot-options.ts", "utf8");
