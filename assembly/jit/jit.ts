@@ -30,8 +30,8 @@ import { Region } from "./region";
 import { Structure } from "./structure";
 import { Wasm } from "./wasm";
 
-/** Entries of a block before it is compiled, unless the host says otherwise: about what compiling it costs. */
-export const JIT_HOT: u32 = 400;
+/** Entries of a block before it is compiled, unless the host says otherwise: about what compiling it costs (ADR 15). */
+export const JIT_HOT: u32 = 6000;
 /** A block that is entered 2^COLD times more rarely than a hot one stays outside of regions. */
 const COLD: u32 = 6;
 /** Regions in a module at most. Their names are single characters. */

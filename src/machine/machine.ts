@@ -134,7 +134,7 @@ export class Machine {
         memory,
         ramBytes,
         host,
-        hot: Layout.JIT.HOT,
+        hot: VERIFIED_HOT,
         patience: 0,
       });
       return core.withExports(exports);
@@ -351,5 +351,7 @@ const PLIC_SOURCES = 95;
  * cost the host more than what is in them, and V8 looks at each one again 5, 20, 60 and 120 seconds after it was made.
  */
 const JIT_PATIENCE = 5_000_000;
+/** Entries of a block before it is compiled under `--jit verify`: long before it pays, so that more of the guest's code is compared. */
+const VERIFIED_HOT = 400;
 const SERIAL_ALIAS = "serial0";
 const A2 = 12;

@@ -82,6 +82,8 @@ interface Running {
   readonly checkpointer: Checkpointer;
   readonly panic: PanicWatch;
   readonly observer: JitObserver | undefined;
+  /** Instructions that were retired before: by what was thawed. */
+  readonly begun: bigint;
 }
 
 /** Linux takes 32 bytes from /chosen/rng-seed and starts with a seeded random number generator. */
@@ -304,12 +306,12 @@ export class Supervisor {
   async #runMachines(durable: Durable, thaw: Thaw | undefined): Promise<Exit> {
     for (let first = true; ; first = false) {
       const running = first && thaw !== undefined ? await this.#thaw(durable, thaw) : await this.#boot(durable);
-      const { machine, runner, checkpointer, panic, observer } = running;
+      const { machine, runner, checkpointer, panic, observer, begun } = running;
       const outcome = await runner.run();
       await checkpointer.settled();
       const { core, hart } = machine;
       const instructions = core.exports.icount(hart);
-      const jitStats = observer?.stats(instructions, runner.busyMs, runner.idleMs);
+      const jitStats = observer?.stats(instructions - begun, runner.busyMs, runner.idleMs);
       if (jitStats !== undefined) this.#events.jitStats(jitStats);
       observer?.[Symbol.dispose]();
       this.#port.flush();
@@ -413,7 +415,8 @@ export class Supervisor {
       vmspaces: () => this.vmspaces(),
       surroundings: () => this.#surroundings(machine),
     });
-    this.#running = { machine, runner, checkpointer, panic, observer };
+    const begun = machine.core.exports.icount(machine.hart);
+    this.#running = { machine, runner, checkpointer, panic, observer, begun };
     // In a replay it is the recording that says when.
     if (durable.replay === undefined) thaw?.release(machine);
     this.#followWindow(machine.console);

@@ -25,9 +25,12 @@ it("Linux drives its disks, console and entropy source over packed rings, and ge
       packedRings: true,
     });
     await guest.waitFor(TINY_PROMPT, 400_000);
-    // Modules are loaded behind the prompt.
+    // Modules are loaded behind the prompt, and a device has no features before its driver is there.
     guest.sendLine(
       'until [ "$(cat /sys/class/misc/hw_random/rng_current 2>/dev/null)" != none ] && [ -c /dev/hwrng ]; do sleep 0.2; done',
+    );
+    guest.sendLine(
+      "cd /sys/bus/virtio/devices; until [ $(ls -d */driver | wc -l) = $(ls | wc -l) ]; do sleep 0.2; done",
     );
     // A digit a feature bit, from 0 on: what its own driver negotiated.
     guest.sendLine("cat /sys/bus/virtio/devices/virtio*/features; echo features-end");
