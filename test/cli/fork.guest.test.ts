@@ -81,8 +81,9 @@ describe("vkrun fork", () => {
     await tmux.press("C-a", "d");
     await tmux.waitFor(/^.*status 0$/m);
     expect(await running()).toEqual(["b", "b-1"]);
+    const left = once(onlooker, "exit");
     await ask("stop", "b-1");
-    expect(await once(onlooker, "exit")).toEqual([0, null]);
+    expect(await left).toEqual([0, null]);
     origin.kill();
     await once(origin, "exit");
   });
