@@ -3,7 +3,7 @@
 
 #define SLOTS 65536
 #define KEYS 30000
-const uint32_t repeat = 720;
+const uint32_t repeat = 1100;
 
 static struct {
   uint64_t key, value;

@@ -13,6 +13,7 @@ import {
 import type { LogLevel } from "../machine/protocol.js";
 import { requireSlots } from "./device-slots.js";
 import { type BackendDriveOptions, type DriveOptions, resolveDrives } from "./drive-options.js";
+import { resolveExecution } from "./execution-options.js";
 import { parseMemorySize, parseMemoryTarget } from "./memory-size.js";
 import { type NetworkOptions, resolveNetwork } from "./network-options.js";
 import { type PortOptions, resolvePorts } from "./port-options.js";
@@ -123,23 +124,7 @@ export function resolveOptions(options: BootOptions): MachineConfig {
       hint: 'Use "serial" (ttyS0) or "virtio" (hvc0).',
     });
   }
-  const { jit = "on" } = options;
-  if (jit !== "on" && jit !== "off" && jit !== "verify") {
-    throw new VkrunError("ERR_VKRUN_BOOT_OPTIONS", `there is no JIT mode "${String(jit)}"`, {
-      hint: 'Use "on", "off" or "verify".',
-    });
-  }
-  const { hotPath = "wasm" } = options;
-  if (hotPath !== "wasm" && hotPath !== "ts") {
-    throw new VkrunError("ERR_VKRUN_BOOT_OPTIONS", `there is no hot path "${String(hotPath)}"`, {
-      hint: 'Use "wasm" or "ts".',
-    });
-  }
-  if (hotPath === "ts" && jit === "verify") {
-    throw new VkrunError("ERR_VKRUN_BOOT_OPTIONS", "compiled code is verified with the hot paths of the core alone", {
-      hint: 'Leave out hotPath ("--hot-path ts"), or verify nothing.',
-    });
-  }
+  const { jit, hotPath } = resolveExecution(options, { jit: "on", hotPath: "wasm" });
   const { name = "vkernel" } = options;
   const network = resolveNetwork(options.network, name);
   const vsock = resolveVsock(options.vsock);

@@ -5,6 +5,7 @@ import { CheckpointPart } from "../checkpoint/checkpoint-part.js";
 import { VkrunError } from "../errors.js";
 import {
   type ConsoleSize,
+  type HotPath,
   type JitMode,
   type MachineConfig,
   MemoryLimits,
@@ -12,6 +13,7 @@ import {
 } from "../machine/machine-config.js";
 import type { ClockPolicy, ThawStart } from "../machine/protocol.js";
 import type { BootOptions } from "./boot-options.js";
+import { resolveExecution } from "./execution-options.js";
 import { randomMac } from "./mac-address.js";
 import { type NetworkOptions, resolveNetwork } from "./network-options.js";
 import { resolveVsock, type VsockOptions } from "./vsock-port.js";
@@ -36,6 +38,7 @@ export interface ThawOptions {
   vsock?: VsockOptions;
   consoleSize?: ConsoleSize;
   jit?: JitMode;
+  hotPath?: HotPath;
   jitStats?: boolean;
   symbols?: string;
   noReboot?: boolean;
@@ -73,7 +76,7 @@ export async function resolveThaw(
     ...networkOf(saved, options.network, { name, fork }),
     ...(saved.vsock !== undefined && vsockOf(saved.vsock, options.vsock)),
     ...(options.consoleSize !== undefined && { consoleSize: options.consoleSize }),
-    ...(options.jit !== undefined && { jit: options.jit }),
+    ...resolveExecution(options, saved),
     jitStats: options.jitStats ?? false,
     ...(options.symbols !== undefined && { symbols: resolve(options.symbols) }),
     ...(options.noReboot !== undefined && { noReboot: options.noReboot }),

@@ -15,7 +15,7 @@ import { BenchProgress } from "./bench-progress.js";
 import { runSuites, SUITES } from "./bench-suites.js";
 import { SIGNAL_BASE } from "./exit-status.js";
 import { textTable } from "./text-table.js";
-import { writeWhole } from "./write-whole.js";
+import { checkWritable, writeWhole } from "./write-whole.js";
 
 interface BenchOptions {
   quick?: boolean;
@@ -65,7 +65,8 @@ async function bench(suites: string[], options: BenchOptions): Promise<void> {
     process.exitCode = await runSuites(suites, options);
     return;
   }
-  // Before minutes of measuring: what is wrong with it is wrong now.
+  // Before minutes of measuring: what is wrong with these is wrong now.
+  for (const path of [options.json, options.html]) if (path !== undefined) await checkWritable(path);
   const older = options.compare === undefined ? undefined : await readResults(options.compare);
   const { results, status } = await measure(modeOf(options));
   for (const { title, head, rows } of tables(results, older)) {

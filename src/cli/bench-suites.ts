@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { VkrunError } from "../errors.js";
 import { SIGNAL_BASE } from "./exit-status.js";
 
-export const SUITES = ["cpu", "system", "programs", "boot", "io"];
+export const SUITES = ["cpu", "system", "programs", "boot", "io", "checkpoint"];
 
 /** From src/cli as from dist/cli. */
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));

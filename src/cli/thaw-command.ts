@@ -1,7 +1,7 @@
 /** `vkrun thaw FILE`: a guest goes on, on this terminal, where it was at a checkpoint. */
 import { Command, Option } from "commander";
 import { CheckpointPart } from "../checkpoint/checkpoint-part.js";
-import { type JitMode, type NetworkOptions, type ThawOptions, VKernel, VkrunError } from "../index.js";
+import { type HotPath, type JitMode, type NetworkOptions, type ThawOptions, VKernel, VkrunError } from "../index.js";
 import { firstFreeNumber } from "./control-folder.js";
 import { openLog } from "./log-sink.js";
 import { parseNet } from "./net-option.js";
@@ -16,6 +16,7 @@ interface ThawCommandOptions extends TerminalOptions {
   drive?: string[];
   net?: NetworkOptions | false;
   jit?: JitMode;
+  hotPath?: HotPath;
 }
 
 export function thawCommand(): Command {
@@ -39,6 +40,12 @@ export function thawCommand(): Command {
       )
       .addOption(
         new Option("--jit <mode>", "compile hot guest code, or not, or compare").choices(["on", "off", "verify"]),
+      )
+      .addOption(
+        new Option("--hot-path <form>", "walk page tables and virtqueues in WebAssembly or TypeScript").choices([
+          "wasm",
+          "ts",
+        ]),
       ),
   ).action(async (file: string, options: ThawCommandOptions) => {
     process.exitCode = await thaw(file, options);
@@ -46,7 +53,7 @@ export function thawCommand(): Command {
 }
 
 async function thaw(file: string, options: ThawCommandOptions): Promise<number> {
-  const { clock, drive, net, jit, reboot, record, replay, quiet = false } = options;
+  const { clock, drive, net, jit, hotPath, reboot, record, replay, quiet = false } = options;
   if (net === false) {
     throw new VkrunError("ERR_VKRUN_USAGE", "a guest that has a network device keeps it", {
       hint: "Say where its cable ends now: user, tap:NAME or link:NAME.",
@@ -66,6 +73,7 @@ async function thaw(file: string, options: ThawCommandOptions): Promise<number> 
     ...(drive !== undefined && { drives: drive }),
     ...(net !== undefined && { network: net }),
     ...(jit !== undefined && { jit }),
+    ...(hotPath !== undefined && { hotPath }),
     ...(!reboot && { noReboot: true }),
     ...(record !== undefined && { record }),
     ...(replay !== undefined && { replay }),

@@ -181,7 +181,7 @@ export class Checkpointer {
     const described = surroundings();
     const changed = changedPages(machine);
     const pages = core.exports.checkpointBegin(incremental ? 1 : 0);
-    const saver = new PageSaver(core, writer);
+    const saver = new PageSaver(core, machine.bitmaps, writer);
     this.#saver = saver;
     return { machine: saved, surroundings: described, created: new Date().toISOString(), pages, saver, changed };
   }

@@ -28,8 +28,8 @@ import { VmGenId } from "../devices/vmgenid.js";
 import { Layout } from "../generated/layout.js";
 import { Irq, MemoryMap } from "../generated/shared/memory-map.js";
 import { Interrupt } from "../generated/shared/privileged.js";
+import type { BitmapOperations } from "../wasm/bitmap-operations.js";
 import { Core, type CoreHost, type CoreModule } from "../wasm/core.js";
-import { DirtyPages } from "./dirty-pages.js";
 import type { Drive } from "./drive.js";
 import { CoreClock } from "./guest-clock.js";
 import { CoreMemory } from "./guest-memory.js";
@@ -86,7 +86,8 @@ export class Machine {
   readonly hart: number;
   readonly memory: CoreMemory;
   readonly inputs: InputQueue;
-  readonly dirtyPages: DirtyPages;
+  /** Of the form that the option `hotPath` says. */
+  readonly bitmaps: BitmapOperations;
   readonly console: VirtioConsole;
   readonly vsock: VirtioVsock | undefined;
   readonly balloon: VirtioBalloon | undefined;
@@ -172,7 +173,7 @@ export class Machine {
     this.#attach(this.#vmgenid);
     this.#ticking = [rtc, this.#uart];
 
-    this.dirtyPages = new DirtyPages(core, bitmaps);
+    this.bitmaps = bitmaps;
     const queues = virtqueueCore(core.memory.buffer, virtqueues);
     const plug = <Device extends VirtioDevice>(device: Device): Device => {
       const slot = this.#virtio.length;

@@ -4,6 +4,7 @@
  */
 import { VkrunError } from "../errors.js";
 import { Layout } from "../generated/layout.js";
+import type { BitmapOperations } from "../wasm/bitmap-operations.js";
 import type { Core } from "../wasm/core.js";
 
 /** Where pages go to. */
@@ -19,14 +20,9 @@ const RUN_PAGES = 1024;
 /** RAM that one look for pages goes through: where few are to be written, a run may be that long. */
 const RUN_SPAN = 32_768;
 const PAGE = Layout.PAGE.SIZE;
+const PENDING = Layout.PENDING.BITMAP;
 /** Copies that wait to be written, before the guest has to. */
 const COPIES_MAX = 2048;
-
-const ONES = Uint8Array.from({ length: 256 }, (_, byte) => {
-  let ones = 0;
-  for (let rest = byte; rest !== 0; rest &= rest - 1) ones++;
-  return ones;
-});
 
 /** What was in the core's copy area at one time. */
 interface Copies {
@@ -40,31 +36,33 @@ export class PageSaver {
   /** Pages that were dealt with. */
   done = 0;
   readonly #core: Core;
+  readonly #bitmaps: BitmapOperations;
   readonly #sink: PageSink;
-  readonly #pending: Uint8Array;
+  readonly #pages: number;
+  readonly #runs: Uint32Array;
   #copies: Copies[] = [];
   /** Pages in there. */
   #waiting = 0;
   #relieved: { promise: Promise<void>; resolve: () => void } | undefined;
 
   /** `checkpointBegin` has been called, and nothing has run since. */
-  constructor(core: Core, sink: PageSink) {
+  constructor(core: Core, bitmaps: BitmapOperations, sink: PageSink) {
     this.#core = core;
+    this.#bitmaps = bitmaps;
     this.#sink = sink;
-    const at = Layout.PENDING.BITMAP;
-    this.#pending = core.bytes.subarray(at, at + (core.ramBytes / PAGE + 7) / 8);
+    this.#pages = core.ramBytes / PAGE;
+    this.#runs = new Uint32Array(core.memory.buffer, Layout.BITMAP.RUNS, 2 * RUN_PAGES);
   }
 
   /** Writes everything. `between` is called after each piece, and may throw to end it. */
   async save(between: () => void): Promise<void> {
     try {
-      for (let byte = 0; ; ) {
-        const run = this.#nextRun(byte);
+      for (let page = 0; ; ) {
+        const run = this.#nextRun(page);
         if (run === undefined) break;
         await this.#sink.writePages({ ram: this.#core.ram, ...run });
-        const first = run.first / 8;
-        this.#pending.fill(0, first, first + run.wanted.length);
-        byte = first + run.wanted.length;
+        page = run.first + run.pages;
+        this.#bitmaps.bitmapClearRange(PENDING, run.first, page);
         this.done += run.count;
         await this.#writeCopies();
         between();
@@ -127,24 +125,25 @@ export class PageSaver {
     this.#relieved = undefined;
   }
 
-  /** From `byte` of the bitmap on: pages that are worth a call. */
-  #nextRun(byte: number): { first: number; pages: number; wanted: Uint8Array; count: number } | undefined {
-    const pending = this.#pending;
-    let start = byte;
-    while (start < pending.length && pending[start] === 0) start++;
-    if (start === pending.length) return undefined;
-    let end = start;
-    let last = start;
-    let count = 0;
-    const limit = Math.min(pending.length, start + RUN_SPAN / 8);
-    while (end < limit && count < RUN_PAGES) {
-      const ones = ONES[pending[end] as number] as number;
-      end++;
-      if (ones === 0) continue;
-      count += ones;
-      last = end;
+  /** From page `from` on, where a byte of the bitmap begins: pages that are worth a call. */
+  #nextRun(from: number): { first: number; pages: number; wanted: Uint8Array; count: number } | undefined {
+    const bitmaps = this.#bitmaps;
+    const runs = this.#runs;
+    const found = bitmaps.bitmapRuns(PENDING, from, this.#pages, Layout.BITMAP.RUNS, RUN_PAGES);
+    if (found === 0) return undefined;
+    const first = (runs[0] as number) & ~7;
+    let end = first;
+    let left = RUN_PAGES;
+    for (let index = 0; index < found && left > 0; index++) {
+      const start = runs[2 * index] as number;
+      if (start - first >= RUN_SPAN) break;
+      const taken = Math.min(runs[2 * index + 1] as number, left);
+      left -= taken;
+      end = start + taken;
     }
-    const pages = Math.min((last - start) * 8, this.#core.ramBytes / PAGE - start * 8);
-    return { first: start * 8, pages, wanted: pending.slice(start, last), count };
+    // Whole bytes of the bitmap.
+    end = Math.min((end + 7) & ~7, this.#pages);
+    const wanted = this.#core.bytes.slice(PENDING + first / 8, PENDING + Math.ceil(end / 8));
+    return { first, pages: end - first, wanted, count: bitmaps.bitmapCount(PENDING, first, end) };
   }
 }

@@ -1,6 +1,8 @@
 import { expect, it } from "vitest";
 import { Layout } from "../../src/generated/layout.js";
 import { PageSaver, type PageSink } from "../../src/machine/page-saver.js";
+import { ReferenceBitmaps } from "../../src/reference/bitmaps.js";
+import type { BitmapOperations } from "../../src/wasm/bitmap-operations.js";
 import type { Core } from "../../src/wasm/core.js";
 import { instantiateCore } from "../devices/support.js";
 import { HartRandom } from "../support/hart-random.js";
@@ -71,12 +73,16 @@ async function guest(jit: boolean, random: HartRandom, full: () => void): Promis
   return { core, hart };
 }
 
+const bitmapsOf = (core: Core, form: string): BitmapOperations =>
+  form === "ts" ? new ReferenceBitmaps(core.memory.buffer) : core.exports;
+
 it.each([
-  ["interpreted", false],
-  ["compiled", true],
+  ["interpreted", false, "wasm"],
+  ["compiled", true, "wasm"],
+  ["compiled", true, "ts"],
 ])(
-  "memory is saved as it was at the instant, whatever a guest that is %s and its devices write meanwhile",
-  async (_, jit) => {
+  "memory is saved as it was at the instant, whatever a guest that is %s and its devices write meanwhile (compiler: %s; bitmaps: %s)",
+  async (_, jit, form) => {
     for (let seed = 1; seed <= 4; seed++) {
       const random = new HartRandom(seed);
       let current: PageSaver | undefined;
@@ -95,7 +101,7 @@ it.each([
         const instant = core.ram.slice();
         const pages = core.exports.checkpointBegin(incremental ? 1 : 0);
         const sink = new LateSink();
-        const saver = new PageSaver(core, sink);
+        const saver = new PageSaver(core, bitmapsOf(core, form), sink);
         current = saver;
         let over = false;
         const saving = saver
@@ -129,7 +135,7 @@ it("a write that was not announced fails the checkpoint, instead of spoiling it"
   const core = await instantiateCore(RAM);
   core.exports.ramWritten(BigInt(BASE), 8);
   core.exports.checkpointBegin(0);
-  const saving = new PageSaver(core, new LateSink()).save(() => undefined);
+  const saving = new PageSaver(core, core.exports, new LateSink()).save(() => undefined);
   core.exports.ramWritten(BigInt(BASE), 8);
   await expect(saving).rejects.toMatchObject({ code: "ERR_VKRUN_INTERNAL" });
 });

@@ -3,7 +3,6 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Layout } from "../../src/generated/layout.js";
-import { DirtyPages } from "../../src/machine/dirty-pages.js";
 import type { BitmapOperations } from "../../src/wasm/bitmap-operations.js";
 import { HartMachine } from "../support/hart-machine.js";
 
@@ -124,18 +123,10 @@ describe("bitmaps of pages", () => {
 });
 
 describe("the dirty pages of RAM", () => {
-  it("are what was written since the last clear, in runs", () => {
-    const dirty = new DirtyPages(machine.core);
-    dirty.clear();
-    expect(dirty.runs()).toEqual([]);
+  it("are what was written since they were last clean", () => {
+    machine.exports.clearDirty();
+    expect(operations.bitmapCount(OTHER, 0, PAGES)).toBe(0);
     for (const page of [3, 4, 5, 64, 1027]) machine.exports.ramWritten(0x8000_0000n + BigInt(page) * 4096n, 1);
-    dirty.mark({ first: 65, count: 2 });
-    expect(dirty.runs()).toEqual([
-      { first: 3, count: 3 },
-      { first: 64, count: 3 },
-      { first: 1027, count: 1 },
-    ]);
-    expect(dirty.count()).toBe(7);
-    expect([dirty.has(66), dirty.has(67)]).toEqual([true, false]);
+    expect(pagesOfRuns(operations.bitmapRuns(OTHER, 0, PAGES, RUNS, 2048))).toEqual([3, 4, 5, 64, 1027]);
   });
 });
