@@ -26,6 +26,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   // descriptor.cc
   exports.Set("closeDescriptor", Napi::Function::New(env, CloseDescriptor, "closeDescriptor"));
   exports.Set("setNonBlocking", Napi::Function::New(env, SetNonBlocking, "setNonBlocking"));
+  exports.Set("setCloseOnExec", Napi::Function::New(env, SetCloseOnExec, "setCloseOnExec"));
   // directory-entry.cc
   exports.Set("openAt", Napi::Function::New(env, OpenAt, "openAt"));
   exports.Set("statusOf", Napi::Function::New(env, StatusOf, "statusOf"));

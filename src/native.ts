@@ -22,6 +22,8 @@ export interface NativeAddon {
   closeDescriptor(options: { fd: number }): void;
   /** Reads and writes fail with EAGAIN instead of waiting. */
   setNonBlocking(options: { fd: number }): void;
+  /** Whether programs that this process starts are without the descriptor; answers what was so before. */
+  setCloseOnExec(options: { fd: number; close: boolean }): boolean;
   /** Locks all of an open file without waiting; false when somebody else holds a lock that excludes this one. */
   lockFile(options: { fd: number; exclusive: boolean }): boolean;
   /** Reads what needs no waiting for a disk, from the beginning on: how many bytes, possibly none. */

@@ -4,17 +4,28 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { VkrunError } from "../errors.js";
 import { native } from "../native.js";
 import { FrameSocket } from "./frame-socket.js";
+import { keepingDescriptors } from "./own-descriptors.js";
 import { type PortForward, requireFree } from "./port-forward.js";
 
 const PROGRAM = "passt";
 /** The descriptor that it finds its socket at. */
 const SOCKET_FD = 3;
+/** Its guard's, which reads a line there when there is nothing left to guard. */
+const GUARD_FD = 4;
+/**
+ * passt ends with its socket, unless it is too busy or too stuck to see that; and when this process is killed, nobody is left to
+ * help. So it has a guard, which sees the end of its own pipe. A parent-death signal (prctl(2)) does not last: passt changes its
+ * credentials. The shell becomes passt, whose process id is `$$`.
+ */
+const GUARDED = `( trap "" HUP INT TERM; read -r line || kill -KILL $$ ) <&${GUARD_FD} 2>/dev/null ${SOCKET_FD}<&- &
+exec "$0" "$@" ${GUARD_FD}<&-`;
 /** It sends as much as a connection's window has in one go, and drops what does not fit: what its own sockets have. */
 const SEND_BUFFER = 8 * 2 ** 20;
 /** It takes some tens of milliseconds; this is for a host that is busy. */
@@ -45,6 +56,7 @@ export class Passt extends FrameSocket {
 
   /** Starts passt, and resolves when it is at work. */
   static async start(options: PasstOptions): Promise<Passt> {
+    if (!passtInstalled()) throw missing();
     await requireFree(options.publish);
     const folder = mkdtempSync(join(tmpdir(), "vkrun-passt-"));
     const pidFile = join(folder, "pid");
@@ -87,7 +99,14 @@ export class Passt extends FrameSocket {
 /** Starts passt with a socket that is its own from then on. */
 function startWith(socket: number, args: readonly string[]): ChildProcess {
   try {
-    return spawn(PROGRAM, args, { stdio: ["ignore", "ignore", "pipe", socket] });
+    const child = keepingDescriptors(() =>
+      spawn("/bin/sh", ["-c", GUARDED, PROGRAM, ...args], { stdio: ["ignore", "ignore", "pipe", socket, "pipe"] }),
+    );
+    const guard = child.stdio[GUARD_FD] as Socket | undefined;
+    // A guard that has gone is not missed before passt has, too.
+    guard?.on("error", () => undefined);
+    child.once("exit", () => guard?.end("\n"));
+    return child;
   } finally {
     native().closeDescriptor({ fd: socket });
   }
@@ -162,11 +181,11 @@ function failed(what: string, output: Output): VkrunError {
 }
 
 function notStarted(cause: Error): VkrunError {
-  if ((cause as NodeJS.ErrnoException).code !== "ENOENT") {
-    return new VkrunError("ERR_VKRUN_PASST_FAILED", `passt cannot be started: ${cause.message}`, { cause });
-  }
+  return new VkrunError("ERR_VKRUN_PASST_FAILED", `passt cannot be started: ${cause.message}`, { cause });
+}
+
+function missing(): VkrunError {
   return new VkrunError("ERR_VKRUN_PASST_MISSING", "passt is not installed, and the user network is made of it", {
     hint: "Install it (Debian: sudo apt-get install passt), or use --net tap:NAME or --net none.",
-    cause,
   });
 }

@@ -1,14 +1,18 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { vkrun } from "../support/command.js";
 import { GuestProcess } from "../support/guest-process.js";
 import { NetworkNamespace } from "../support/network-namespace.js";
+import { tinyImage } from "../support/tiny-image.js";
+
+const POLL_MS = 50;
 
 /** A host with an address, a default route and nobody behind it: passt takes both from there. */
 async function host(): Promise<NetworkNamespace> {
@@ -100,6 +104,61 @@ describe("a guest in the user network", () => {
     expect(await guest.ended()).toBe(0);
   });
 });
+
+/** Until a process with a socket at `port` listens: its process id. */
+async function listener(network: NetworkNamespace, port: number): Promise<number> {
+  for (;;) {
+    const [, pid] = new RegExp(`:${port} .*pid=(\\d+)`).exec(await network.run(["ss", "-Htlnp"])) ?? [];
+    if (pid !== undefined) return Number(pid);
+    await delay(POLL_MS);
+  }
+}
+
+describe("the passt of a vkernel", () => {
+  // A descriptor that vkrun has from who started it, like V8's perf map and others that are not marked as its own.
+  const inheriting = ["sh", "-c", 'exec 9</etc/passwd "$0" "$@"'];
+
+  it("is gone when the process is killed, even if it cannot see that, and has no descriptors of it", {
+    timeout: 300_000,
+  }, async () => {
+    await using network = await host();
+    await using guest = new GuestProcess(
+      ["-m", "256M", "--snapshot", "--net", "user", "--publish", "8083:80", await tinyImage()],
+      (command) => network.command([...inheriting, ...command]),
+    );
+    const passt = await listener(network, 8083);
+    expect(descriptors(guest.pid)).toContain("/etc/passwd");
+    const foreign = descriptors(passt).filter(
+      (target) => !/^(socket:|anon_inode:\[eventpoll\]|\/dev\/null$)/.test(target),
+    );
+    expect(foreign).toEqual([]);
+    process.kill(passt, "SIGSTOP");
+    process.kill(guest.pid, "SIGKILL");
+    while (existsSync(`/proc/${passt}`)) await delay(POLL_MS);
+    expect(await network.run(["ss", "-Htln"])).not.toContain(":8083");
+  });
+
+  it("takes its guard with it when it ends", { timeout: 300_000 }, async () => {
+    await using network = await host();
+    await using guest = new GuestProcess(
+      ["-m", "256M", "--snapshot", "--net", "user", "--publish", "8084:80", await tinyImage()],
+      (command) => network.command(command),
+    );
+    // Its first words come when passt has said that it is ready; one that ended before would end the start.
+    await guest.waitFor(/./, 120_000);
+    const passt = await listener(network, 8084);
+    const guards = readFileSync(`/proc/${passt}/task/${passt}/children`, "utf8").trim().split(" ");
+    expect(guards).toHaveLength(1);
+    process.kill(passt, "SIGKILL");
+    while (existsSync(`/proc/${guards[0]}`)) await delay(POLL_MS);
+    expect(existsSync(`/proc/${guest.pid}`)).toBe(true);
+  });
+});
+
+/** What a process has open. */
+function descriptors(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+}
 
 describe("a network that cannot be had", () => {
   const program = ["--elf", "test/none.elf"];
