@@ -44,12 +44,18 @@ export async function measureEndToEnd(
   }
   const results = [result("boot of tiny, to its prompt", "s", boots)];
   if (effort.throughput && !signal.aborted) {
-    results.push(...((await unlessAborted(measureThroughput(effort, machines, watching), signal)) ?? []));
+    await unlessAborted(measureThroughput(effort, machines, watching, results), signal);
   }
   return results.filter(({ forms }) => FORMS.every((form) => forms[form].samples > 0));
 }
 
-async function measureThroughput(effort: Effort, machines: Machines, { signal, onProgress }: Watching) {
+/** Adds to `results` as it goes. */
+async function measureThroughput(
+  effort: Effort,
+  machines: Machines,
+  { signal, onProgress }: Watching,
+  results: EndToEndResult[],
+): Promise<void> {
   const network = machines.network ? "user" : "none";
   await using wasm = new GuestShell(command(machines, "wasm", network));
   await using ts = new GuestShell(command(machines, "ts", network));
@@ -69,15 +75,13 @@ async function measureThroughput(effort: Effort, machines: Machines, { signal, o
   });
   const forget = "sync; echo 3 > /proc/sys/vm/drop_caches";
   const large = await timed("disk", `${forget}; dd if=/dev/vda of=/dev/null bs=1M count=${DISK_MIB} 2>/dev/null`);
+  results.push(result("disk: read in order", "MiB/s", rates(large, DISK_MIB)));
   const small = await timed(
     "disk, small reads",
     `dd if=/dev/vda of=/dev/null bs=4k count=${SMALL_READS} iflag=direct 2>/dev/null`,
   );
-  const results = [
-    result("disk: read in order", "MiB/s", rates(large, DISK_MIB)),
-    result("disk: direct reads of 4 KiB", "reads/s", rates(small, SMALL_READS)),
-  ];
-  if (!machines.network) return results;
+  results.push(result("disk: direct reads of 4 KiB", "reads/s", rates(small, SMALL_READS)));
+  if (!machines.network) return;
 
   const server = createServer((_, response) => {
     const chunk = Buffer.alloc(MIB);
@@ -90,13 +94,12 @@ async function measureThroughput(effort: Effort, machines: Machines, { signal, o
     const { port } = server.address() as AddressInfo;
     // passt has the gateway's address stand for the host.
     const gateway = "$(ip route | sed -n 's/^default via \\([0-9.]*\\).*/\\1/p')";
-    const received = await timed("network", `wget -q -O /dev/null http://${gateway}:${port}/ || echo no network`);
+    const received = await timed("network", `wget -q -O /dev/null http://${gateway}:${port}/`);
     results.push(result("network: receive over TCP", "MiB/s", rates(received, NETWORK_MIB)));
   } finally {
     server.closeAllConnections();
     server.close();
   }
-  return results;
 }
 
 function command({ vkrun, disk }: Machines, form: Form, network: string): string[] {

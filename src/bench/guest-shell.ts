@@ -7,7 +7,8 @@ import { VkrunError } from "../errors.js";
 /** The shell of `tiny` waits. */
 const PROMPT = /:~# $/;
 /** The console's echo of what was typed, and its answer, are told apart by this: the shell puts the parts together. */
-const MARK = { typed: "echo bench''-done", printed: "bench-done" };
+const DONE = { typed: "echo bench''-done", printed: "bench-done" };
+const FAILED = { typed: "echo bench''-failed", printed: "bench-failed" };
 const KEPT = 4096;
 /** By which the shell asks the terminal where its cursor is. */
 const CURSOR_QUERY = "\x1b[6n";
@@ -43,8 +44,10 @@ export class GuestShell implements AsyncDisposable {
   async run(command: string, signal: AbortSignal): Promise<{ seconds: number; output: string }> {
     this.#output = "";
     const start = performance.now();
-    this.#child.stdin?.write(`${command}; ${MARK.typed}\n`);
-    await this.#until(() => this.#output.includes(MARK.printed), signal);
+    this.#child.stdin?.write(`if ${command}; then ${DONE.typed}; else ${FAILED.typed}; fi\n`);
+    const marks = [DONE.printed, FAILED.printed];
+    await this.#until(() => marks.some((mark) => this.#output.includes(mark)), signal);
+    if (this.#output.includes(FAILED.printed)) throw this.#failed(`this fails in it: ${command}`);
     const seconds = (performance.now() - start) / 1000;
     await this.#until(() => PROMPT.test(this.#output), signal);
     return { seconds, output: this.#output };

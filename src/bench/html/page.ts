@@ -1,8 +1,10 @@
 /** The report as one HTML file: words first, then plots, then all numbers. */
 import { groupResults } from "../groups.js";
+import { HISTORY } from "../history.js";
 import type { Results } from "../results.js";
 import { summary } from "../summary.js";
 import { conditions, type Table, tables } from "../text-report.js";
+import { times } from "../units.js";
 import { COLORS, endToEnd, type Named, overview, scans, speeds, warmUp } from "./plots.js";
 
 const STYLE = `
@@ -33,6 +35,7 @@ ${section("cases", "Case by case", caseByCase(results, all))}
 ${section("sizes", "By the size of RAM", `${LEGEND}${bySize(results)}`)}
 ${results.cold.length === 0 ? "" : section("cold", "Cold start", `<p>What a call costs in a process that has made few.</p>${LEGEND}<div class="pair">${results.cold.map((one) => figure(warmUp(one))).join("")}</div>`)}
 ${results.endToEnd.length === 0 ? "" : section("machines", "Whole machines", results.endToEnd.map((one) => figure(endToEnd(one))).join(""))}
+${section("history", "What made the AssemblyScript faster", history())}
 ${section("numbers", "All numbers", tables(results, older).map(table).join(""))}
 </body>
 </html>
@@ -49,6 +52,14 @@ function named(results: Results, older: Results | undefined): Named[] {
     { name: name(results), results },
     { name: name(older), results: older },
   ];
+}
+
+function history(): string {
+  const head = ["change", "case", "without", "with"];
+  const rows = HISTORY.map(({ what, of, before, after }) => [what, of, times(before), times(after)]);
+  const note =
+    "Measured when it was made, not in this run: speed relative to TypeScript without the change, and with it.";
+  return `<p class="note">${note}</p>${table({ title: "Changes", head, rows })}`;
 }
 
 function section(id: string, title: string, body: string): string {
