@@ -1,6 +1,6 @@
 /** A whole machine with either form in its loop: how long Linux boots, and what its disk and its network move. */
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createSink, type Server } from "node:net";
 import { VkrunError } from "../errors.js";
 import type { Effort } from "./effort.js";
 import { FORMS, type Form } from "./forms.js";
@@ -22,6 +22,8 @@ const MIB = 2 ** 20;
 const DISK_MIB = 64;
 const SMALL_READS = 2000;
 const NETWORK_MIB = 64;
+/** As the guest's shell finds it. passt has the gateway's address stand for the host. */
+const GATEWAY = "$(ip route | sed -n 's/^default via \\([0-9.]*\\).*/\\1/p')";
 
 type Samples = Record<Form, number[]>;
 
@@ -76,6 +78,8 @@ async function measureThroughput(
   const forget = "sync; echo 3 > /proc/sys/vm/drop_caches";
   const large = await timed("disk", `${forget}; dd if=/dev/vda of=/dev/null bs=1M count=${DISK_MIB} 2>/dev/null`);
   results.push(result("disk: read in order", "MiB/s", rates(large, DISK_MIB)));
+  const write = `dd if=/dev/zero of=/root/written bs=1M count=${DISK_MIB} conv=fsync 2>/dev/null`;
+  results.push(result("disk: write in order", "MiB/s", rates(await timed("disk, writes", write), DISK_MIB)));
   const small = await timed(
     "disk, small reads",
     `dd if=/dev/vda of=/dev/null bs=4k count=${SMALL_READS} iflag=direct 2>/dev/null`,
@@ -83,23 +87,31 @@ async function measureThroughput(
   results.push(result("disk: direct reads of 4 KiB", "reads/s", rates(small, SMALL_READS)));
   if (!machines.network) return;
 
-  const server = createServer((_, response) => {
+  const web = createServer((_, response) => {
     const chunk = Buffer.alloc(MIB);
     response.writeHead(200, { "content-length": NETWORK_MIB * MIB });
     for (let sent = 0; sent < NETWORK_MIB; sent++) response.write(chunk);
     response.end();
-  }).listen(0, "127.0.0.1");
+  });
+  // Ends its side of a connection when the other one does.
+  const sink = createSink((socket) => void socket.resume());
   try {
-    await new Promise((resolve) => server.once("listening", resolve));
-    const { port } = server.address() as AddressInfo;
-    // passt has the gateway's address stand for the host.
-    const gateway = "$(ip route | sed -n 's/^default via \\([0-9.]*\\).*/\\1/p')";
-    const received = await timed("network", `wget -q -O /dev/null http://${gateway}:${port}/`);
+    const [webPort, sinkPort] = [await listen(web), await listen(sink)];
+    const received = await timed("network, receiving", `wget -q -O /dev/null http://${GATEWAY}:${webPort}/`);
     results.push(result("network: receive over TCP", "MiB/s", rates(received, NETWORK_MIB)));
+    const zeroes = `dd if=/dev/zero bs=64k count=${NETWORK_MIB * 16} 2>/dev/null`;
+    const sent = await timed("network, sending", `${zeroes} | nc ${GATEWAY} ${sinkPort}`);
+    results.push(result("network: send over TCP", "MiB/s", rates(sent, NETWORK_MIB)));
   } finally {
-    server.closeAllConnections();
-    server.close();
+    web.closeAllConnections();
+    web.close();
+    sink.close();
   }
+}
+
+async function listen(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return (server.address() as AddressInfo).port;
 }
 
 function command({ vkrun, disk }: Machines, form: Form, network: string): string[] {
